@@ -1,0 +1,1 @@
+"""Variance, convergence and dynamics of any ledger."""

@@ -1,0 +1,1 @@
+"""Tasks and their adapters, the synthetic dashcam, decoding, windows."""

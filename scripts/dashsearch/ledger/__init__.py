@@ -1,0 +1,1 @@
+"""The schema of an experiment's row; reading, writing, joining and checking tables."""

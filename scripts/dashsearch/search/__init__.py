@@ -1,0 +1,1 @@
+"""Arms: the policies that propose experiments in rounds."""

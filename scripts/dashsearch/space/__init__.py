@@ -1,0 +1,1 @@
+"""Factors, levels and cells: the configuration space that everybody searches."""

@@ -1,0 +1,1 @@
+"""Temporal models on cached features: encoders, pooling, losses, the trainer, metrics."""
