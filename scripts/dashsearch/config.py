@@ -1,0 +1,260 @@
+"""The configuration: every setting with its type, default and bounds, checked before the first job.
+
+The models below are the schema; `resources/schemas/config.schema.json` is made from them for
+editors and the workflow catalog. A key that no model knows is an error.
+"""
+
+import difflib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from dashsearch.errors import InputError
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class Model(BaseModel):
+    """A part of the config: unknown keys are refused, and nothing is converted silently."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class EmbeddedTask(Model):
+    """A synthetic dashcam task that is rendered and encoded on the spot."""
+
+    source: Literal["embedded"]
+    scene: Literal["highway", "crossing"]
+    clips: Annotated[int, Field(ge=8, multiple_of=2, description="half of them positive")] = 320
+
+
+class NexarTask(Model):
+    """A folder in the layout of Nexar's data set: train.csv and train/<id>.mp4."""
+
+    source: Literal["nexar"]
+    folder: str
+
+
+class CsvTask(Model):
+    """A CSV file with the columns clip_id, path, label, event_time_s and alert_time_s."""
+
+    source: Literal["csv"]
+    file: str
+
+
+Task = Annotated[EmbeddedTask | NexarTask | CsvTask, Field(discriminator="source")]
+
+
+class Windows(Model):
+    """What a window of a clip is: T frames that end a given time to event before the event."""
+
+    frames: Annotated[int, Field(ge=2, le=64)] = 20
+    rate_hz: Annotated[float, Field(gt=0, le=60)] = 5.0
+    tte_s: Annotated[list[Seconds], Field(min_length=1)] = [0.5, 1.0, 1.5]
+    height: Annotated[int, Field(ge=32, le=1024)] = 112
+    width: Annotated[int, Field(ge=32, le=1024)] = 112
+
+    @model_validator(mode="after")
+    def _ascending(self) -> Self:
+        if self.tte_s != sorted(set(self.tte_s)):
+            raise ValueError("tte_s must ascend without repetition, for example [0.5, 1.0, 1.5]")
+        return self
+
+
+class Split(Model):
+    """Shares of the clips, drawn by clip and stratified by label."""
+
+    train: Share = 0.6
+    validation: Share = 0.2
+    test: Share = 0.2
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if abs(self.train + self.validation + self.test - 1) > 1e-9:
+            raise ValueError("train, validation and test must add up to 1")
+        return self
+
+
+class Arm(Model):
+    """What all arms share: a policy, seeds, and a budget in rounds of experiments."""
+
+    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] = [1]
+    rounds: Count = 1
+    experiments_per_round: Count
+
+    @model_validator(mode="after")
+    def _distinct_seeds(self) -> Self:
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ValueError("seeds holds the same seed twice; give every repetition its own")
+        return self
+
+
+class DesignedArm(Arm):
+    """The balanced sample that unbiased variance shares are computed on."""
+
+    policy: Literal["designed"]
+    replicates: Count = 2
+    replicated_share: Share = 0.25
+
+
+class RandomArm(Arm):
+    """Uniform random search without replacement."""
+
+    policy: Literal["random"]
+
+
+class EvolutionArm(Arm):
+    """Regularised evolution."""
+
+    policy: Literal["evolution"]
+    population: Annotated[int, Field(ge=2)] = 16
+    sample: Annotated[int, Field(ge=2)] = 5
+
+    @model_validator(mode="after")
+    def _sample_fits(self) -> Self:
+        if self.sample > self.population:
+            raise ValueError("sample cannot exceed population; a tournament is drawn from it")
+        return self
+
+
+AnyArm = Annotated[DesignedArm | RandomArm | EvolutionArm, Field(discriminator="policy")]
+
+
+class Training(Model):
+    """How one experiment is trained, beside what its cell says."""
+
+    epochs: Count = 20
+    batch_size: Annotated[int, Field(ge=2)] = 32
+    warmup_fraction: Share = 0.1
+    gradient_clip: Annotated[float, Field(gt=0)] = 1.0
+    components: Annotated[
+        int | None, Field(ge=1, description="principal components of the features; null: all")
+    ] = 48
+
+
+class Analysis(Model):
+    """Settings of the estimators."""
+
+    min_per_group: Annotated[int, Field(ge=2)] = 2
+    window: Annotated[int, Field(ge=2)] = 20
+    step: Count = 5
+    permutations: Annotated[int, Field(ge=99)] = 999
+    bootstraps: Annotated[int, Field(ge=99)] = 2000
+
+
+class Config(Model):
+    """The whole configuration."""
+
+    seed: Annotated[int, Field(ge=0)] = 1
+    results: str = "results"
+    tasks: Annotated[dict[Name, Task], Field(min_length=1)]
+    space: str = "resources/spaces/embedded.yaml"
+    windows: Windows = Windows()
+    max_marked_share: Share = 0.05
+    split: Split = Split()
+    arms: Annotated[dict[Name, AnyArm], Field(min_length=1)]
+    training: Training = Training()
+    analysis: Analysis = Analysis()
+
+
+def validate_config(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Check a config and fill in its defaults.
+
+    Returns
+    -------
+    dict
+        Plain data with every key present.
+
+    Raises
+    ------
+    InputError
+        Names the first wrong key by its path, what is wrong with it, and how many more there are.
+    """
+    try:
+        config = Config.model_validate(dict(raw))
+    except ValidationError as error:
+        problems = [_sentence(problem) for problem in error.errors(include_url=False)]
+        more = f" ({len(problems) - 1} more after this one)" if len(problems) > 1 else ""
+        raise InputError(f"config: {problems[0]}{more}.") from None
+    for name, task in config.tasks.items():
+        _check_source(name, task)
+    return config.model_dump()
+
+
+def _check_source(name: str, task: EmbeddedTask | NexarTask | CsvTask) -> None:
+    if isinstance(task, NexarTask) and not Path(task.folder, "train.csv").is_file():
+        raise InputError(
+            f"config: tasks.{name}.folder: there is no file {Path(task.folder, 'train.csv')}; "
+            "give the folder that holds train.csv and train/."
+        )
+    if isinstance(task, CsvTask) and not Path(task.file).is_file():
+        raise InputError(
+            f"config: tasks.{name}.file: there is no file {task.file}; correct the path."
+        )
+
+
+def _sentence(problem: Mapping[str, Any]) -> str:
+    """Say what is wrong with one key, and what would be right."""
+    path = ".".join(str(part) for part in _keys(problem["loc"])) or "the whole"
+    return f"{path}: {_complaint(problem)}"
+
+
+def _complaint(problem: Mapping[str, Any]) -> str:
+    kind, context = problem["type"], problem.get("ctx", {})
+    if kind == "extra_forbidden":
+        known = _known_keys(problem["loc"][:-1])
+        close = difflib.get_close_matches(str(problem["loc"][-1]), known, n=1)
+        return "unknown key; " + (
+            f"did you mean {close[0]}" if close else f"use {', '.join(known)}"
+        )
+    if kind == "union_tag_invalid":
+        expected = context["expected_tags"].replace("', '", "' or '")
+        return f"{context['discriminator']} is {context['tag']!r}; use {expected}"
+    if kind == "union_tag_not_found":
+        return f"{context['discriminator']} is missing; add it"
+    fixed = {
+        "missing": "is missing; add it",
+        "string_pattern_mismatch": (
+            "use a name of lower-case letters, digits and _ that starts with a letter"
+        ),
+        "value_error": str(context.get("error", "")),
+    }
+    message = problem["msg"][0].lower() + problem["msg"][1:]
+    return fixed.get(kind, f"{message}, but it is {problem['input']!r}")
+
+
+_UNION_MEMBERS: dict[str, type[Model]] = {
+    "embedded": EmbeddedTask,
+    "nexar": NexarTask,
+    "csv": CsvTask,
+    "designed": DesignedArm,
+    "random": RandomArm,
+    "evolution": EvolutionArm,
+}
+_UNIONS = ("tasks", "arms")
+
+
+def _keys(location: tuple[str | int, ...]) -> list[str | int]:
+    """Drop what pydantic adds to a location: the chosen member of a union, and "[key]"."""
+    return [
+        part
+        for place, part in enumerate(location)
+        if part != "[key]" and not (place == 2 and location[0] in _UNIONS)
+    ]
+
+
+def _known_keys(location: tuple[str | int, ...]) -> list[str]:
+    """Return the keys that a part of the config may have."""
+    model: type[Model] = Config
+    for place, part in enumerate(location):
+        if place == 2 and location[0] in _UNIONS:
+            model = _UNION_MEMBERS[str(part)]
+        elif place == 0 and part not in _UNIONS:
+            annotation = Config.model_fields[str(part)].annotation
+            model = next(kind for kind in (annotation, *get_args(annotation)) if kind is not None)
+    return list(model.model_fields)

@@ -1,0 +1,122 @@
+"""The columns of an experiment's row, from its proposal to its sealed test scores.
+
+A row is written in three steps, each into its own file: the proposal, the validation scores (all
+that a later proposal may read) and the test scores (sealed until the arm is closed). Durations and
+devices live beside the ledger in `costs.parquet`, because two equal runs must give equal ledgers.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from dashsearch.files import digest
+from dashsearch.space.space import Space
+
+LEDGER_SCHEMA = "ledger/1"
+
+Status = Literal["ok", "diverged", "failed", "invalid", "duplicate"]
+STATUSES: tuple[Status, ...] = ("ok", "diverged", "failed", "invalid", "duplicate")
+
+Kind = Literal["base", "sweep", "repair"]
+
+IDENTITY_COLUMNS: dict[str, str] = {
+    "experiment_id": "string",
+    "task": "string",
+    "arm": "string",
+    "arm_seed": "int64",
+    "round": "int64",
+    "slot": "int64",
+    "agent": "string",
+    "model": "string",
+    "kind": "string",
+    "parent": "string",
+    "cell": "int64",
+    "replicate": "int64",
+    "seed": "int64",
+}
+OUTCOME_COLUMNS: dict[str, str] = {"status": "string", "reason": "string"}
+COST_COLUMNS: dict[str, str] = {
+    "experiment_id": "string",
+    "train_duration_s": "float64",
+    "device": "string",
+}
+
+
+def factor_columns(space: Space) -> dict[str, str]:
+    """Columns that hold the cell's levels: text, int64 or float64, as the levels need."""
+    columns = {}
+    for factor in space.factors:
+        if any(isinstance(level, str) for level in factor.levels):
+            columns[factor.name] = "string"
+        elif all(isinstance(level, int) for level in factor.levels):
+            columns[factor.name] = "int64"
+        else:
+            columns[factor.name] = "float64"
+    return columns
+
+
+def score_columns(split: Literal["val", "test"], tte_s: tuple[float, ...]) -> dict[str, str]:
+    """Columns of one split's scores; `*_map` is the mean over the TTEs of the AP at each."""
+    names = ["ap", "map", "logloss", *(f"ap_at_{tte}s" for tte in tte_s)]
+    return {f"{split}_{name}": "float64" for name in names}
+
+
+def proposal_columns(space: Space) -> dict[str, str]:
+    """Columns known as soon as a cell has been proposed."""
+    return {**IDENTITY_COLUMNS, **factor_columns(space), **OUTCOME_COLUMNS}
+
+
+def validation_columns(space: Space, tte_s: tuple[float, ...]) -> dict[str, str]:
+    """Columns of `validation.parquet`: the proposal and its validation scores, nothing of test."""
+    return {**proposal_columns(space), **score_columns("val", tte_s)}
+
+
+def sealed_columns(tte_s: tuple[float, ...]) -> dict[str, str]:
+    """Columns of the sealed `test.parquet`."""
+    return {"experiment_id": "string", **score_columns("test", tte_s)}
+
+
+def ledger_columns(space: Space, tte_s: tuple[float, ...]) -> dict[str, str]:
+    """Columns of a closed arm's ledger."""
+    return {**validation_columns(space, tte_s), **score_columns("test", tte_s)}
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """One experiment that a policy asked for, or one that was rejected on the way.
+
+    `status` is "" while the experiment is still to be trained; otherwise it is ``"invalid"`` or
+    ``"duplicate"`` and `reason` says why. `seed` initialises the training.
+    """
+
+    experiment_id: str
+    task: str
+    arm: str
+    arm_seed: int
+    round: int
+    slot: int
+    agent: str
+    model: str
+    kind: Kind
+    parent: str
+    cell: int
+    replicate: int
+    seed: int
+    status: str = ""
+    reason: str = ""
+
+    def row(self, space: Space) -> dict[str, Any]:
+        """Return the row of `proposal_columns`."""
+        return {**self.__dict__, **space.cell(self.cell)}
+
+
+def experiment_id(task: str, space: Space, cell: int, seed: int, trainer_version: str) -> str:
+    """Identity of an experiment: equal for equal work, whoever asked for it."""
+    return digest(
+        {
+            "task": task,
+            "space": space.digest,
+            "cell": cell,
+            "seed": seed,
+            "trainer": trainer_version,
+        }
+    )

@@ -1,0 +1,58 @@
+"""What every policy is: it is asked for cells, and told what came of them.
+
+A policy holds no file and no hidden state: it is built anew for every round from the arm's earlier
+rows, so a killed arm goes on from its files alone.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from dashsearch.ledger.schema import Kind, Status
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A cell that a policy wants to see trained.
+
+    Attributes
+    ----------
+    cell
+        Index of the cell.
+    replicate
+        0 for the first training of the cell, 1, 2, … for further seeds of the same cell.
+    parent
+        `experiment_id` of the experiment that it was derived from, or "".
+    """
+
+    cell: int
+    replicate: int = 0
+    kind: Kind = "base"
+    parent: str = ""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a policy is told of an earlier experiment of its arm: validation only, failures too."""
+
+    experiment_id: str
+    cell: int
+    replicate: int
+    status: Status
+    val_map: float
+
+    @property
+    def score(self) -> float:
+        """The mean average precision on validation; minus infinity for a failure."""
+        return self.val_map if self.status == "ok" else -math.inf
+
+
+class Policy(Protocol):
+    """A rule that proposes cells."""
+
+    def tell(self, results: Sequence[Result]) -> None:
+        """Take note of a finished round, in slot order."""
+
+    def ask(self, n: int) -> list[Suggestion]:
+        """Suggest `n` experiments for the next round."""

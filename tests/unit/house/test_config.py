@@ -1,0 +1,94 @@
+"""The config: defaults are filled in, and everything wrong is said in one sentence."""
+
+import copy
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from dashsearch.config import Config, validate_config
+from dashsearch.errors import InputError
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def default():
+    return yaml.safe_load((ROOT / "config.yaml").read_text())
+
+
+def test_the_default_config_is_valid_and_gets_every_default(default):
+    config = validate_config(default)
+    assert config["windows"]["tte_s"] == [0.5, 1.0, 1.5]
+    assert config["arms"]["evolution"]["population"] == 16
+    assert validate_config(config) == config
+
+
+def test_the_schema_file_is_the_one_of_the_models():
+    path = ROOT / "resources/schemas/config.schema.json"
+    assert json.loads(path.read_text()) == Config.model_json_schema(), (
+        f"{path} is out of date; run: make schema"
+    )
+
+
+WRONG = {
+    "config: sed: unknown key; did you mean seed.": lambda c: c.update(sed=1),
+    "config: tasks.highway.clip: unknown key; did you mean clips.": lambda c: c["tasks"][
+        "highway"
+    ].update(clip=4),
+    "config: tasks.highway.clips: input should be a multiple of 2, but it is 9.": lambda c: c[
+        "tasks"
+    ]["highway"].update(clips=9),
+    "config: tasks.highway.clips: input should be a valid integer, but it is '8'.": lambda c: c[
+        "tasks"
+    ]["highway"].update(clips="8"),
+    "config: tasks.highway: 'source' is 'kitti'; use 'embedded' or 'nexar' or 'csv'.": lambda c: c[
+        "tasks"
+    ]["highway"].update(source="kitti"),
+    "config: tasks.highway: 'source' is missing; add it.": lambda c: c["tasks"]["highway"].pop(
+        "source"
+    ),
+    "config: tasks.My Clips: use a name of lower-case": lambda c: c["tasks"].update(
+        {"My Clips": {"source": "embedded", "scene": "highway"}}
+    ),
+    "config: windows.rates_hz: unknown key; did you mean rate_hz.": lambda c: c.update(
+        windows={"rates_hz": 5.0}
+    ),
+    "config: windows: tte_s must ascend": lambda c: c.update(windows={"tte_s": [1.0, 0.5]}),
+    "config: split: train, validation and test must add up to 1.": lambda c: c.update(
+        split={"train": 0.5}
+    ),
+    "config: arms.evolution.popultion: unknown key; did you mean population.": lambda c: c["arms"][
+        "evolution"
+    ].update(popultion=3),
+    "config: arms.evolution: sample cannot exceed population": lambda c: c["arms"][
+        "evolution"
+    ].update(sample=99),
+    "config: arms.random: seeds holds the same seed twice": lambda c: c["arms"]["random"].update(
+        seeds=[1, 1]
+    ),
+    "config: tasks: is missing; add it.": lambda c: c.pop("tasks"),
+    "there is no file nowhere/train.csv": lambda c: c["tasks"].update(
+        mine={"source": "nexar", "folder": "nowhere"}
+    ),
+    "there is no file nowhere.csv": lambda c: c["tasks"].update(
+        mine={"source": "csv", "file": "nowhere.csv"}
+    ),
+}
+
+
+@pytest.mark.parametrize("sentence", WRONG)
+def test_a_wrong_config_is_said_in_one_sentence(default, sentence):
+    config = copy.deepcopy(default)
+    WRONG[sentence](config)
+    with pytest.raises(InputError) as raised:
+        validate_config(config)
+    assert sentence in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_the_number_of_further_problems_is_told(default):
+    default.update(sed=1, seeed=2)
+    with pytest.raises(InputError, match=r"1 more after this one"):
+        validate_config(default)
