@@ -5,6 +5,7 @@ editors and the workflow catalog. A key that no model knows is an error.
 """
 
 import difflib
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
@@ -151,7 +152,6 @@ class Config(Model):
     """The whole configuration."""
 
     seed: Annotated[int, Field(ge=0)] = 1
-    results: str = "results"
     tasks: Annotated[dict[Name, Task], Field(min_length=1)]
     space: str = "resources/spaces/embedded.yaml"
     windows: Windows = Windows()
@@ -258,3 +258,7 @@ def _known_keys(location: tuple[str | int, ...]) -> list[str]:
             annotation = Config.model_fields[str(part)].annotation
             model = next(kind for kind in (annotation, *get_args(annotation)) if kind is not None)
     return list(model.model_fields)
+
+
+if __name__ == "__main__":
+    print(json.dumps(Config.model_json_schema(), indent=2, sort_keys=True))

@@ -1,0 +1,29 @@
+"""dashsearch: clips in, campaign, report out. Targets, config validation and includes."""
+
+import sys
+from pathlib import Path
+
+from snakemake.utils import min_version
+
+min_version("9.20")
+
+sys.path.insert(0, str(Path(workflow.basedir, "scripts")))
+
+# A --configfile replaces the default as a whole: merging would leave the default's tasks in.
+if not workflow.config_settings.configfiles:
+
+    configfile: str(Path(workflow.basedir, "config.yaml"))
+
+
+include: "rules/common.smk"
+include: "rules/clips.smk"
+include: "rules/features.smk"
+include: "rules/search.smk"
+include: "rules/analysis.smk"
+include: "rules/report.smk"
+
+
+rule all:
+    input:
+        "results/report/index.html",
+    default_target: True

@@ -1,0 +1,98 @@
+"""The validated config, and the input functions that the rules share."""
+
+from dashsearch.config import validate_config
+from dashsearch.errors import InputError
+from dashsearch.features.registry import load_registry
+from dashsearch.space.files import load_space
+from dashsearch.training.version import trainer_identity
+
+
+def resource_path(path):
+    """A path of the user's if it exists from the working directory, else one of the workflow's."""
+    return path if Path(path).exists() else str(Path(workflow.basedir, path))
+
+
+try:
+    config = validate_config(config)
+    SPACE_FILE = resource_path(config["space"])
+    SPACE = load_space(SPACE_FILE)
+    REGISTRY_FILE = resource_path("resources/backbones.yaml")
+    BACKBONES = SPACE.factor("backbone").levels
+    load_registry(REGISTRY_FILE).require(BACKBONES)
+except InputError as error:
+    raise WorkflowError(str(error))
+
+TRAINER = trainer_identity(config["training"])
+
+
+wildcard_constraints:
+    task="|".join(config["tasks"]),
+    arm="|".join(config["arms"]),
+    seed=r"\d+",
+    round=r"\d+",
+    backbone="|".join(BACKBONES),
+
+
+def get_source(wildcards):
+    """The table that lists a task's clips: rendered by us, or where the user's data set is."""
+    task = config["tasks"][wildcards.task]
+    match task["source"]:
+        case "embedded":
+            return f"results/{wildcards.task}/source/train.csv"
+        case "nexar":
+            return str(Path(task["folder"], "train.csv"))
+        case "csv":
+            return task["file"]
+
+
+def get_videos(wildcards):
+    """The rendered videos, which have to exist first; a user's own are there already."""
+    if config["tasks"][wildcards.task]["source"] == "embedded":
+        return f"results/{wildcards.task}/source/train"
+    return []
+
+
+def get_adapter(wildcards):
+    """The adapter that reads the task's table: an embedded task is laid out like Nexar's set."""
+    source = config["tasks"][wildcards.task]["source"]
+    return "nexar" if source == "embedded" else source
+
+
+def get_round_files(name):
+    """An input function: this file of every round of an arm."""
+
+    def get_files(wildcards):
+        return expand(
+            "results/{task}/arms/{arm}/seed{seed}/round{round}/{name}.parquet",
+            task=wildcards.task,
+            arm=wildcards.arm,
+            seed=wildcards.seed,
+            round=range(config["arms"][wildcards.arm]["rounds"]),
+            name=name,
+        )
+
+    return get_files
+
+
+def get_history(wildcards):
+    """The validation results of all earlier rounds: everything that a proposal may know."""
+    return expand(
+        "results/{task}/arms/{arm}/seed{seed}/round{round}/validation.parquet",
+        task=wildcards.task,
+        arm=wildcards.arm,
+        seed=wildcards.seed,
+        round=range(int(wildcards.round)),
+    )
+
+
+def get_arm_files(name):
+    """An input function: this file of every arm and seed of a task."""
+
+    def get_files(wildcards):
+        return [
+            f"results/{wildcards.task}/arms/{arm}/seed{seed}/{name}.parquet"
+            for arm, settings in config["arms"].items()
+            for seed in settings["seeds"]
+        ]
+
+    return get_files

@@ -1,0 +1,20 @@
+"""Frozen features of every window, once per backbone."""
+
+
+rule extract_features:
+    input:
+        windows="results/{task}/clips/windows.h5",
+        registry=REGISTRY_FILE,
+    output:
+        features="results/{task}/features/{backbone}.h5",
+    log:
+        "logs/{task}/extract_features/{backbone}.log",
+    benchmark:
+        "results/benchmarks/{task}/extract_features/{backbone}.tsv"
+    resources:
+        mem_mb=4000,
+        runtime=240,
+    conda:
+        "../envs/features.yaml"
+    script:
+        "../scripts/extract_features.py"

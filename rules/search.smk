@@ -1,0 +1,80 @@
+"""Arms: rounds of propose, train, tell; then the ledger. Rounds are unrolled from the config."""
+
+
+rule propose_round:
+    input:
+        # Validation results of earlier rounds and the space: nothing else can reach a proposal.
+        history=get_history,
+        space=SPACE_FILE,
+    output:
+        proposals="results/{task}/arms/{arm}/seed{seed}/round{round}/proposals.jsonl",
+    params:
+        arm=lambda wildcards: config["arms"][wildcards.arm],
+        campaign_seed=config["seed"],
+        trainer=TRAINER,
+        tte_s=config["windows"]["tte_s"],
+    log:
+        "logs/{task}/propose_round/{arm}-{seed}-{round}.log",
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    conda:
+        "../envs/analysis.yaml"
+    script:
+        "../scripts/propose_round.py"
+
+
+rule train_round:
+    input:
+        features=expand(
+            "results/{{task}}/features/{backbone}.h5",
+            backbone=BACKBONES,
+        ),
+        splits="results/{task}/splits.json",
+        space=SPACE_FILE,
+        proposals="results/{task}/arms/{arm}/seed{seed}/round{round}/proposals.jsonl",
+    output:
+        validation="results/{task}/arms/{arm}/seed{seed}/round{round}/validation.parquet",
+        test="results/{task}/arms/{arm}/seed{seed}/round{round}/test.parquet",
+        costs="results/{task}/arms/{arm}/seed{seed}/round{round}/costs.parquet",
+    params:
+        training=config["training"],
+        trainer=TRAINER,
+        backbones=BACKBONES,
+        # Finished experiments of a round that was killed: not an output, so that it survives.
+        journal="results/{task}/arms/{arm}/seed{seed}/round{round}/journal.jsonl",
+    log:
+        "logs/{task}/train_round/{arm}-{seed}-{round}.log",
+    benchmark:
+        "results/benchmarks/{task}/train_round/{arm}-{seed}-{round}.tsv"
+    # The arms with the most experiments first, so that no core waits for them at the end.
+    priority: lambda wildcards: config["arms"][wildcards.arm]["experiments_per_round"]
+    resources:
+        mem_mb=4000,
+        runtime=240,
+    conda:
+        "../envs/training.yaml"
+    script:
+        "../scripts/train_round.py"
+
+
+rule close_arm:
+    input:
+        validation=get_round_files("validation"),
+        test=get_round_files("test"),
+        costs=get_round_files("costs"),
+        space=SPACE_FILE,
+    output:
+        ledger="results/{task}/arms/{arm}/seed{seed}/ledger.parquet",
+        costs="results/{task}/arms/{arm}/seed{seed}/costs.parquet",
+    params:
+        tte_s=config["windows"]["tte_s"],
+    log:
+        "logs/{task}/close_arm/{arm}-{seed}.log",
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    conda:
+        "../envs/analysis.yaml"
+    script:
+        "../scripts/close_arm.py"

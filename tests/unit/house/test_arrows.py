@@ -1,0 +1,64 @@
+"""The rooms know only those below them, and the library does not know Snakemake."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+LIBRARY = Path(__file__).parents[3] / "scripts/dashsearch"
+GROUND = {"errors", "files", "jobs", "provenance", "seeds"}
+ARROWS = {
+    "space": set(),
+    "clips": set(),
+    "ledger": {"space"},
+    "search": {"space", "ledger"},
+    "factorial": {"space", "ledger"},
+    "features": {"clips"},
+    "training": {"features", "space", "ledger"},
+    "analysis": {"ledger", "space", "factorial"},
+    "report": {"analysis"},
+}
+MODULES = sorted(LIBRARY.rglob("*.py"))
+
+
+def imported_modules(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: import by the full name, not relatively"
+            yield node.module
+
+
+def room_of(path):
+    return path.relative_to(LIBRARY).parts[0].removesuffix(".py")
+
+
+def test_every_folder_of_the_library_is_a_room_of_the_plan():
+    folders = {path.name for path in LIBRARY.iterdir() if path.is_dir()} - {"__pycache__"}
+    assert folders <= set(ARROWS)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(LIBRARY)))
+def test_imports_follow_the_arrows(path):
+    room = room_of(path)
+    allowed = GROUND | {room} | ARROWS.get(room, set())
+    for module in imported_modules(path):
+        assert module.split(".")[0] != "snakemake", f"{path} imports snakemake"
+        parts = module.split(".")
+        if parts[0] == "dashsearch" and len(parts) > 1:
+            assert parts[1] in allowed, f"{path}: {room} may not import {module}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(LIBRARY)))
+def test_no_file_is_longer_than_a_reader_can_hold(path):
+    assert len(path.read_text().splitlines()) <= 400
+
+
+def test_torch_is_imported_only_where_it_computes():
+    users = {
+        str(path.relative_to(LIBRARY))
+        for path in MODULES
+        if "torch" in {module.split(".")[0] for module in imported_modules(path)}
+    }
+    assert all(user.startswith("training/") or user == "features/efficientnet.py" for user in users)
