@@ -1,25 +1,27 @@
 """From a data set to windows: render (embedded tasks), index, split, decode."""
 
+from dashsearch.clips.synthetic.draws import GENERATOR_VERSION
+
 
 rule generate_clips:
     output:
         table="results/{task}/source/train.csv",
         videos=directory("results/{task}/source/train"),
-    params:
-        scene=lambda wildcards: config["tasks"][wildcards.task]["scene"],
-        clips=lambda wildcards: config["tasks"][wildcards.task]["clips"],
-        seed=config["seed"],
-        generator=lambda wildcards: get_generator_digest(wildcards),
     log:
         "logs/{task}/generate_clips.log",
     benchmark:
         "results/benchmarks/{task}/generate_clips.tsv"
+    conda:
+        "../envs/clips.yaml"
     threads: 8
     resources:
         mem_mb=2000,
         runtime=60,
-    conda:
-        "../envs/clips.yaml"
+    params:
+        scene=lambda wildcards: config["tasks"][wildcards.task]["scene"],
+        clips=lambda wildcards: config["tasks"][wildcards.task]["clips"],
+        seed=config["seed"],
+        version=GENERATOR_VERSION,
     script:
         "../scripts/generate_clips.py"
 
@@ -30,20 +32,20 @@ rule index_clips:
         videos=get_videos,
     output:
         manifest="results/{task}/clips/manifest.parquet",
-    params:
-        adapter=get_adapter,
-        windows=config["windows"],
-        max_marked_share=config["max_marked_share"],
     log:
         "logs/{task}/index_clips.log",
     benchmark:
         "results/benchmarks/{task}/index_clips.tsv"
+    conda:
+        "../envs/clips.yaml"
     threads: 8
     resources:
         mem_mb=2000,
         runtime=60,
-    conda:
-        "../envs/clips.yaml"
+    params:
+        adapter=get_adapter,
+        windows=config["windows"],
+        max_marked_share=config["max_marked_share"],
     script:
         "../scripts/index_clips.py"
 
@@ -53,16 +55,16 @@ rule split_clips:
         manifest="results/{task}/clips/manifest.parquet",
     output:
         splits="results/{task}/splits.json",
-    params:
-        fractions=config["split"],
-        seed=config["seed"],
     log:
         "logs/{task}/split_clips.log",
+    conda:
+        "../envs/clips.yaml"
     resources:
         mem_mb=1000,
         runtime=10,
-    conda:
-        "../envs/clips.yaml"
+    params:
+        fractions=config["split"],
+        seed=config["seed"],
     script:
         "../scripts/split_clips.py"
 
@@ -74,18 +76,18 @@ rule decode_windows:
         videos=get_videos,
     output:
         windows="results/{task}/clips/windows.h5",
-    params:
-        windows=config["windows"],
     log:
         "logs/{task}/decode_windows.log",
     benchmark:
         "results/benchmarks/{task}/decode_windows.tsv"
+    conda:
+        "../envs/clips.yaml"
     threads: 8
     resources:
         mem_mb=2000,
         runtime=240,
-    conda:
-        "../envs/clips.yaml"
+    params:
+        windows=config["windows"],
     script:
         "../scripts/decode_windows.py"
 
@@ -98,10 +100,10 @@ rule sample_frames:
         sheet="results/{task}/clips/sample_frames.png",
     log:
         "logs/{task}/sample_frames.log",
+    conda:
+        "../envs/clips.yaml"
     resources:
         mem_mb=1000,
         runtime=10,
-    conda:
-        "../envs/clips.yaml"
     script:
         "../scripts/sample_frames.py"

@@ -11,10 +11,10 @@ rule extract_features:
         "logs/{task}/extract_features/{backbone}.log",
     benchmark:
         "results/benchmarks/{task}/extract_features/{backbone}.tsv"
+    conda:
+        "../envs/features.yaml"
     resources:
         mem_mb=4000,
         runtime=240,
-    conda:
-        "../envs/features.yaml"
     script:
         "../scripts/extract_features.py"

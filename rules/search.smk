@@ -8,18 +8,18 @@ rule propose_round:
         space=SPACE_FILE,
     output:
         proposals="results/{task}/arms/{arm}/seed{seed}/round{round}/proposals.jsonl",
+    log:
+        "logs/{task}/propose_round/{arm}-{seed}-{round}.log",
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
     params:
         arm=lambda wildcards: config["arms"][wildcards.arm],
         campaign_seed=config["seed"],
         trainer=TRAINER,
         tte_s=config["windows"]["tte_s"],
-    log:
-        "logs/{task}/propose_round/{arm}-{seed}-{round}.log",
-    resources:
-        mem_mb=1000,
-        runtime=10,
-    conda:
-        "../envs/analysis.yaml"
     script:
         "../scripts/propose_round.py"
 
@@ -37,23 +37,24 @@ rule train_round:
         validation="results/{task}/arms/{arm}/seed{seed}/round{round}/validation.parquet",
         test="results/{task}/arms/{arm}/seed{seed}/round{round}/test.parquet",
         costs="results/{task}/arms/{arm}/seed{seed}/round{round}/costs.parquet",
-    params:
-        training=config["training"],
-        trainer=TRAINER,
-        backbones=BACKBONES,
-        # Finished experiments of a round that was killed: not an output, so that it survives.
-        journal="results/{task}/arms/{arm}/seed{seed}/round{round}/journal.jsonl",
     log:
         "logs/{task}/train_round/{arm}-{seed}-{round}.log",
     benchmark:
         "results/benchmarks/{task}/train_round/{arm}-{seed}-{round}.tsv"
     # The arms with the most experiments first, so that no core waits for them at the end.
     priority: lambda wildcards: config["arms"][wildcards.arm]["experiments_per_round"]
+    conda:
+        "../envs/training.yaml"
     resources:
         mem_mb=4000,
         runtime=240,
-    conda:
-        "../envs/training.yaml"
+    params:
+        training=config["training"],
+        trainer=TRAINER,
+        backbones=BACKBONES,
+        tte_s=config["windows"]["tte_s"],
+        # Finished experiments of a round that was killed: not an output, so that it survives.
+        journal="results/{task}/arms/{arm}/seed{seed}/round{round}/journal.jsonl",
     script:
         "../scripts/train_round.py"
 
@@ -67,14 +68,14 @@ rule close_arm:
     output:
         ledger="results/{task}/arms/{arm}/seed{seed}/ledger.parquet",
         costs="results/{task}/arms/{arm}/seed{seed}/costs.parquet",
-    params:
-        tte_s=config["windows"]["tte_s"],
     log:
         "logs/{task}/close_arm/{arm}-{seed}.log",
+    conda:
+        "../envs/analysis.yaml"
     resources:
         mem_mb=1000,
         runtime=10,
-    conda:
-        "../envs/analysis.yaml"
+    params:
+        tte_s=config["windows"]["tte_s"],
     script:
         "../scripts/close_arm.py"

@@ -4,9 +4,9 @@ from dashsearch.files import file_digest
 from dashsearch.jobs import job
 from dashsearch.ledger.closing import close_arm, join_costs
 from dashsearch.ledger.schema import COST_COLUMNS, LEDGER_SCHEMA, ledger_columns
-from dashsearch.ledger.tables import write_table
 from dashsearch.provenance import provenance
 from dashsearch.space.files import load_space
+from dashsearch.tables import write_table
 
 with job(snakemake.log[0]):
     space = load_space(snakemake.input.space)

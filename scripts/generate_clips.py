@@ -5,11 +5,12 @@ from pathlib import Path
 from dashsearch.clips.synthetic.generate import generate_task
 from dashsearch.jobs import job
 
-with job(snakemake.log[0]):
-    generate_task(
-        snakemake.params.scene,
-        Path(snakemake.output.table).parent,
-        clips=snakemake.params.clips,
-        seed=snakemake.params.seed,
-        workers=snakemake.threads,
-    )
+if __name__ == "__main__":  # worker processes import this file again
+    with job(snakemake.log[0]):
+        generate_task(
+            snakemake.params.scene,
+            Path(snakemake.output.table).parent,
+            clips=snakemake.params.clips,
+            seed=snakemake.params.seed,
+            workers=snakemake.threads,
+        )

@@ -7,8 +7,8 @@ import pandas as pd
 
 from dashsearch.errors import InputError
 from dashsearch.ledger.schema import COST_COLUMNS, sealed_columns, validation_columns
-from dashsearch.ledger.tables import read_table
 from dashsearch.space.space import Space
+from dashsearch.tables import read_table
 
 
 def read_history(

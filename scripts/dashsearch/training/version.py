@@ -1,4 +1,4 @@
-"""What identifies the trainer: its version and the settings that all experiments share.
+"""The trainer's identity in every experiment: its version and the settings that all share.
 
 Kept apart from the trainer so that whoever only needs the identity does not import torch.
 """
@@ -7,9 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dashsearch.files import digest
-
-# Raise this whenever a change can alter any score: it is part of every experiment's identity.
-TRAINER_VERSION = "1"
+from dashsearch.training.settings import TRAINER_VERSION
 
 
 def trainer_identity(settings: Mapping[str, Any]) -> str:

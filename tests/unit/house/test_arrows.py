@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 LIBRARY = Path(__file__).parents[3] / "scripts/dashsearch"
-GROUND = {"errors", "files", "jobs", "provenance", "seeds"}
+GROUND = {"errors", "files", "jobs", "provenance", "seeds", "tables"}
 ARROWS = {
     "space": set(),
     "clips": set(),

@@ -1,0 +1,87 @@
+"""Seed noise: how much of the variance of scores another training seed makes."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import stats
+
+from dashsearch.analysis.results import Interval, TooFewScores
+from dashsearch.analysis.settings import CONFIDENCE
+
+
+@dataclass(frozen=True)
+class NoiseShare:
+    """Share of the variance of scores that repeating an experiment with another seed makes.
+
+    Attributes
+    ----------
+    share, interval
+        Variance within cells over variance between single experiments, and its 95 % interval.
+    sd
+        Standard deviation within a cell, in units of the score.
+    cells, replicates
+        Number of replicated cells and of experiments in them.
+    n
+        Number of distinct cells that the total variance is taken over.
+    """
+
+    share: float
+    interval: Interval
+    sd: float
+    cells: int
+    replicates: int
+    n: int
+
+
+def noise_share(first: ArrayLike, replicated: Sequence[ArrayLike]) -> NoiseShare:
+    """Share of variance that is seed noise, from cells that were trained with several seeds.
+
+    Parameters
+    ----------
+    first
+        One score for every distinct cell: their variance is the variance of a single experiment.
+    replicated
+        All scores of each cell that has at least two.
+
+    Returns
+    -------
+    NoiseShare
+        The interval takes the ratio of the two variances as F distributed. It is approximate: the
+        first replicates enter both, and scores are not normal.
+
+    Raises
+    ------
+    TooFewScores
+        If no cell has two scores, fewer than two cells are distinct, they do not vary, or a score
+        is not finite.
+    """
+    firsts = np.asarray(first, dtype=np.float64)
+    cells = [np.asarray(cell, dtype=np.float64) for cell in replicated]
+    cells = [cell for cell in cells if cell.size > 1]
+    if not cells or firsts.size < 2:
+        raise TooFewScores(
+            "no cell has two successful experiments with different seeds, so seed noise cannot be "
+            "estimated; raise replicates or replicated_share of the designed arm."
+        )
+    if not all(np.isfinite(values).all() for values in [firsts, *cells]):
+        raise TooFewScores("a score is not finite; leave failed experiments out.")
+    df_within = sum(cell.size - 1 for cell in cells)
+    within = sum(float(((cell - cell.mean()) ** 2).sum()) for cell in cells) / df_within
+    total = float(firsts.var(ddof=1))
+    if total <= 0:
+        raise TooFewScores(f"the {firsts.size} scores are all equal; there is nothing to share.")
+    share = within / total
+    tail = (1 - CONFIDENCE) / 2
+    low = float(stats.f.ppf(1 - tail, df_within, firsts.size - 1))
+    high = float(stats.f.ppf(tail, df_within, firsts.size - 1))
+    return NoiseShare(
+        share=share,
+        interval=Interval(share / low, min(1.0, share / high), "F ratio"),
+        sd=math.sqrt(within),
+        cells=len(cells),
+        replicates=sum(cell.size for cell in cells),
+        n=firsts.size,
+    )

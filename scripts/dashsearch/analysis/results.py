@@ -1,0 +1,41 @@
+"""What every estimator hands back: intervals, the refusal, and plain data for JSON."""
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from dashsearch.errors import InputError
+
+
+class TooFewScores(InputError):  # noqa: N818  (a refusal, named after its reason)
+    """The scores at hand cannot carry the estimate that was asked for."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A 95 % interval and how it was made."""
+
+    low: float
+    high: float
+    kind: str
+
+
+def plain(value: Any) -> Any:
+    """Turn results into data that strict JSON can hold: NaN and infinities become None.
+
+    Data classes become mappings, arrays become lists, NumPy scalars become Python's.
+    """
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {
+            field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)
+        }
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, np.ndarray | np.generic):
+        return plain(value.tolist())
+    return None if isinstance(value, float) and not math.isfinite(value) else value

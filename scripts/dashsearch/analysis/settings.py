@@ -1,0 +1,73 @@
+"""What the analysis may be told: which arms are unbiased samples, and how finely to look."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from dashsearch.errors import InputError
+
+Sampling = Literal["designed", "uniform", "adaptive"]
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class AnalysisSettings:
+    """Settings of the estimators; intervals and bands are always 95 %.
+
+    Attributes
+    ----------
+    seed
+        Root of every seed that permutations, bootstraps and simulations are derived from.
+    score
+        Column that results are reported on: a sealed test score.
+    selection
+        Column that an incumbent is chosen by: a validation score.
+    designed_arms
+        Names of the arms that ran the designed sample; the first one present is the primary source
+        of variance shares.
+    uniform_arms
+        Names of the arms that drew their cells uniformly at random. Every other arm is adaptive.
+    min_per_group
+        Smallest number of scores that a group needs to enter an analysis of variance.
+    window
+        Number of consecutive proposals whose entropy is taken.
+    step
+        Number of proposals between the ends of two windows.
+    permutations
+        Permutations of every permutation test and null distribution.
+    bootstraps
+        Resamples of every bootstrap, and draws of the simulated uniform policy.
+    """
+
+    seed: int = 1
+    score: str = "test_map"
+    selection: str = "val_map"
+    designed_arms: tuple[str, ...] = ("designed",)
+    uniform_arms: tuple[str, ...] = ("random",)
+    min_per_group: int = 2
+    window: int = 20
+    step: int = 5
+    permutations: int = 999
+    bootstraps: int = 2000
+
+    def __post_init__(self) -> None:
+        """Refuse settings that no estimator can work with."""
+        for name, lowest in {
+            "min_per_group": 2,
+            "window": 2,
+            "step": 1,
+            "permutations": 99,
+            "bootstraps": 99,
+        }.items():
+            if getattr(self, name) < lowest:
+                raise InputError(
+                    f"analysis setting {name} is {getattr(self, name)}; give at least {lowest}."
+                )
+        both = sorted(set(self.designed_arms) & set(self.uniform_arms))
+        if both:
+            raise InputError(f"arm {both[0]} is listed as designed and as uniform; choose one.")
+
+    def sampling(self, arm: str) -> Sampling:
+        """Say how an arm chose its cells."""
+        if arm in self.designed_arms:
+            return "designed"
+        return "uniform" if arm in self.uniform_arms else "adaptive"

@@ -1,0 +1,81 @@
+"""Looking at a video file without decoding it: is it whole, how long, how large."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+
+
+class ClipProblem(Exception):  # noqa: N818  (a finding about a clip, not a failure of ours)
+    """Why one clip cannot be used, in one sentence that starts with the file."""
+
+
+@dataclass(frozen=True)
+class VideoFacts:
+    """Duration in seconds, mean frame rate in Hz, and size in pixels."""
+
+    duration_s: float
+    frame_rate_hz: float
+    width_px: int
+    height_px: int
+
+
+def probe_video(path: str | Path, name: str) -> VideoFacts:
+    """Read every packet of a video, which shows whether it is whole.
+
+    Parameters
+    ----------
+    path
+        The file.
+    name
+        What to call it in messages.
+
+    Raises
+    ------
+    ClipProblem
+        If the file is missing, empty, no video, or truncated.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ClipProblem(f"{name} is missing; copy it there or remove the row.")
+    if path.stat().st_size == 0:
+        raise ClipProblem(f"{name} has zero bytes; copy it again or remove the row.")
+    try:
+        with av.open(str(path)) as container:
+            if not container.streams.video:
+                raise ClipProblem(f"{name} holds no video stream; replace it or remove the row.")
+            return _read_packets(container, name)
+    except av.FFmpegError as error:
+        raise ClipProblem(
+            f"{name} is not a readable video ({_reason(error)}): truncated or another kind of "
+            "file; copy it again or remove the row."
+        ) from None
+
+
+def _read_packets(container: "av.container.InputContainer", name: str) -> VideoFacts:
+    stream = container.streams.video[0]
+    count, end, corrupt = 0, 0.0, False
+    start = seconds(stream.start_time, stream)
+    for packet in container.demux(stream):
+        if packet.size == 0 or packet.pts is None:
+            continue  # the empty packet at the end
+        count += 1
+        corrupt = corrupt or packet.is_corrupt
+        end = max(end, seconds(packet.pts + (packet.duration or 0), stream))
+    declared = stream.frames or count
+    if corrupt or count < declared or count == 0:
+        raise ClipProblem(
+            f"{name} is truncated: it holds {count} of {declared} frames; "
+            "copy it again or remove the row."
+        )
+    duration = end - start
+    return VideoFacts(duration, count / duration, stream.width, stream.height)
+
+
+def seconds(ticks: int | None, stream: "av.VideoStream") -> float:
+    """Turn a time stamp of the stream into seconds; a missing one is 0."""
+    return float((ticks or 0) * (stream.time_base or 0))
+
+
+def _reason(error: av.FFmpegError) -> str:
+    return str(error.strerror or error).lower()

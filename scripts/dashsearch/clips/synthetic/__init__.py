@@ -1,0 +1,1 @@
+"""The embedded synthetic dashcam: scripted traffic, rendered and encoded to real H.264 files."""

@@ -1,0 +1,88 @@
+"""The registry of backbones: what each is called, what it sees, and how large its features are."""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import yaml
+
+from dashsearch.errors import InputError
+
+Family = Literal["descriptor", "efficientnet"]
+Sees = Literal["frame", "motion"]
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """One entry of the registry.
+
+    Attributes
+    ----------
+    sees
+        ``"frame"``: a feature vector depends on one frame; ``"motion"``: on it and the previous
+        frame of its window.
+    dimension
+        D, the length of a frame's feature vector.
+    """
+
+    name: str
+    family: Family
+    sees: Sees
+    dimension: int
+    description: str
+    licence: str
+    weights: str = ""
+    parameters: int = 0
+
+
+@dataclass(frozen=True)
+class Registry:
+    """All backbones, by name."""
+
+    backbones: Mapping[str, Backbone]
+
+    def get(self, name: str) -> Backbone:
+        """Return one backbone; InputError, with the closest name, if there is none."""
+        if name not in self.backbones:
+            close = difflib.get_close_matches(name, self.backbones, n=1)
+            hint = f"did you mean {close[0]}?" if close else f"use {', '.join(self.backbones)}."
+            raise InputError(f"the backbone {name!r} is not in the registry; {hint}")
+        return self.backbones[name]
+
+    def require(self, names: Iterable[object]) -> None:
+        """Raise InputError for the first name that the registry does not hold."""
+        for name in names:
+            self.get(str(name))
+
+
+def load_registry(path: str | Path) -> Registry:
+    """Read a registry file.
+
+    Raises
+    ------
+    InputError
+        If an entry lacks a key, has an unknown one, or a name stands twice.
+    """
+    document = yaml.safe_load(Path(path).read_text())
+    backbones: dict[str, Backbone] = {}
+    for place, entry in enumerate(document["backbones"], start=1):
+        backbone = _parse(entry, f"{path} entry {place}")
+        if backbone.name in backbones:
+            raise InputError(f"{path} entry {place}: {backbone.name} stands twice; remove one.")
+        backbones[backbone.name] = backbone
+    return Registry(backbones)
+
+
+def _parse(entry: Mapping[str, Any], where: str) -> Backbone:
+    try:
+        backbone = Backbone(**entry)
+    except TypeError as error:
+        known = ", ".join(field.name for field in fields(Backbone))
+        detail = str(error).removeprefix("Backbone.__init__() ")
+        raise InputError(f"{where}: {detail}; the keys are {known}.") from None
+    for value, allowed in ((backbone.family, get_args(Family)), (backbone.sees, get_args(Sees))):
+        if value not in allowed:
+            raise InputError(f"{where}: {value!r} is unknown; use {' or '.join(allowed)}.")
+    return backbone

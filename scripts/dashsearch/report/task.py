@@ -1,0 +1,101 @@
+"""One task's analysis as the report reads it: everything comes from the files of its folder."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from dashsearch.errors import InputError
+from dashsearch.files import read_json
+
+DOCUMENTS = ("variance.json", "convergence.json", "dynamics.json", "summary.json")
+TABLES = ("arms.csv", "best_so_far.csv", "cell_means.csv", "entropy.csv")
+
+
+@dataclass(frozen=True)
+class TaskReport:
+    """What the report is told about one task.
+
+    Attributes
+    ----------
+    name
+        Name of the task.
+    synthetic
+        Whether its clips are rendered: the page then says so wherever the task appears.
+    analysis_folder
+        Folder that `dashsearch.analysis.analyse.write_analysis` wrote.
+    marked_clips
+        Sentence of every clip that could not be used, by clip.
+    sample_frames
+        A picture of sampled frames, or None.
+    provenance
+        What made the analysis: versions, digests, seeds, settings; may be nested.
+    """
+
+    name: str
+    synthetic: bool
+    analysis_folder: Path
+    marked_clips: Mapping[str, str] = field(default_factory=dict)
+    sample_frames: Path | None = None
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        """Name of the task, with "synthetic" where it is."""
+        return f"{self.name} (synthetic)" if self.synthetic else self.name
+
+    @cached_property
+    def variance(self) -> dict[str, Any]:
+        """The document variance.json."""
+        return self._document("variance.json")
+
+    @cached_property
+    def convergence(self) -> dict[str, Any]:
+        """The document convergence.json."""
+        return self._document("convergence.json")
+
+    @cached_property
+    def dynamics(self) -> dict[str, Any]:
+        """The document dynamics.json."""
+        return self._document("dynamics.json")
+
+    @cached_property
+    def summary(self) -> dict[str, Any]:
+        """The document summary.json."""
+        return self._document("summary.json")
+
+    @cached_property
+    def cell_means(self) -> pd.DataFrame:
+        """The table cell_means.csv."""
+        return pd.read_csv(self.analysis_folder / "cell_means.csv")
+
+    @property
+    def score(self) -> str:
+        """Column that results are reported on."""
+        return str(self.summary["score"])
+
+    @property
+    def selection(self) -> str:
+        """Column that incumbents are chosen by."""
+        return str(self.summary["selection"])
+
+    @property
+    def arms(self) -> list[str]:
+        """Names of the arms, in the order of the ledger."""
+        return [str(arm["arm"]) for arm in self.convergence["arms"]]
+
+    @cached_property
+    def primary_shares(self) -> dict[str, Any] | None:
+        """Shares of the unbiased arm on the reported score, or None if there is no such arm."""
+        shares = self.variance["scores"][self.score]
+        return next((arm for arm in shares if arm["primary"]), None)
+
+    def _document(self, name: str) -> dict[str, Any]:
+        path = self.analysis_folder / name
+        if not path.is_file():
+            raise InputError(f"{path} does not exist; analyse task {self.name} first.")
+        document: dict[str, Any] = read_json(path)
+        return document

@@ -1,0 +1,133 @@
+import base64
+import json
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from itertools import pairwise
+
+import pandas as pd
+import pytest
+
+from dashsearch.errors import InputError
+from dashsearch.report.page import write_report
+from dashsearch.report.style import percent, score
+
+
+class Page(HTMLParser):
+    """What a test asks of a page: its tags, its text, and whether every tag is closed."""
+
+    VOID = frozenset({"img", "meta", "link", "br", "hr", "input"})
+
+    def __init__(self, path):
+        super().__init__()
+        self.tags, self.open, self.words, self.source = [], [], [], path.read_text()
+        self.feed(self.source)
+        self.text = " ".join(" ".join(self.words).split())
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if "style" not in self.open:
+            self.words.append(data)
+
+    def all(self, tag):
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+@pytest.fixture(scope="module")
+def city(town, analysed):
+    adaptive = analysed(lambda ledger: ledger[ledger["arm"] == "evolution"].assign(task="city"))
+    return replace(town, name="city", synthetic=False, analysis_folder=adaptive, marked_clips={})
+
+
+@pytest.fixture(scope="module")
+def folder(town, city, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("report")
+    write_report([town, city], folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def page(folder):
+    return Page(folder / "index.html")
+
+
+def test_the_page_is_well_formed_and_asks_the_network_for_nothing(page):
+    assert page.open == []
+    for tag, attributes in page.tags:
+        assert tag not in {"script", "iframe", "object"}
+        source = attributes.get("src", "")
+        assert not source or source.startswith("data:")
+        target = attributes.get("href", "")
+        assert not target or target.startswith(("#", "data:", "figures/"))
+    assert "url(" not in page.source and "@import" not in page.source
+
+
+def test_every_picture_has_words_and_every_table_a_caption(page):
+    assert len(page.all("img")) == 1 + 4 + 2
+    assert all(len(image["alt"]) > 40 for image in page.all("img"))
+    assert len(page.all("caption")) == len(page.all("table"))
+    assert page.all("html")[0]["lang"] == "en"
+    levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch(r"h\d", tag)]
+    assert levels[0] == 1 and all(b - a <= 1 for a, b in pairwise(levels))
+
+
+def test_what_comes_from_data_is_escaped(page):
+    assert "<script>" not in page.source
+    assert "the file <script>alert(1)</script>.mp4 is empty" in page.text
+
+
+def test_only_synthetic_tasks_are_called_synthetic(page):
+    assert "The task town is rendered, not filmed." in page.text
+    city = page.source[page.source.index('<section id="city"') :]
+    assert "synthetic" not in city[: city.index("</section>")]
+
+
+def test_the_numbers_of_the_answer_are_those_of_the_files(page, town):
+    variance = json.loads((town.analysis_folder / "variance.json").read_text())
+    designed = next(arm for arm in variance["scores"]["test_map"] if arm["primary"])
+    architecture = designed["groups"][0]["estimate"]
+    text = page.text.replace("\N{NO-BREAK SPACE}", " ")
+    shown = percent(architecture["omega_squared"]).replace("\N{NO-BREAK SPACE}", " ")
+    assert f"Architecture explains {shown} of the variance of test mAP" in text
+    assert f"n = {architecture['n']} configurations" in text
+    assert "Architecture explains more of the score than all training factors together." in text
+    for _, arm in pd.read_csv(town.analysis_folder / "arms.csv").iterrows():
+        assert score(arm["test_map_of_best"]) in text
+
+
+def test_a_task_without_an_unbiased_arm_gets_no_share(page):
+    assert "Every arm chose its cells by earlier scores" in page.text
+    assert "there is no unbiased sample to compute shares on" in page.text
+
+
+def test_figures_lie_beside_the_page_and_are_the_ones_inside_it(folder, page):
+    names = {path.name for path in (folder / "figures").iterdir()}
+    stems = ["headline", "town-shares", "town-cells", "town-best-so-far", "town-entropy",
+             "city-best-so-far", "city-entropy"]  # fmt: skip
+    assert names == {f"{stem}.{ending}" for stem in stems for ending in ("png", "pdf", "svg")}
+    inside = {base64.b64decode(image["src"].partition(",")[2]) for image in page.all("img")}
+    assert inside == {path.read_bytes() for path in (folder / "figures").glob("*.svg")}
+
+
+def test_equal_analyses_give_equal_figures(folder, city, tmp_path):
+    write_report([city], tmp_path)
+    again = sorted(path for path in (tmp_path / "figures").iterdir() if "city" in path.name)
+    assert len(again) == 6
+    for path in again:
+        assert path.read_bytes() == (folder / "figures" / path.name).read_bytes()
+
+
+def test_impossible_reports_are_refused(town, tmp_path):
+    with pytest.raises(InputError, match="at least one"):
+        write_report([], tmp_path)
+    with pytest.raises(InputError, match="two tasks"):
+        write_report([town, town], tmp_path)
+    with pytest.raises(InputError, match="analyse task town first"):
+        write_report([replace(town, analysis_folder=tmp_path)], tmp_path)

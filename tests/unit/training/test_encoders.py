@@ -1,0 +1,139 @@
+"""What every temporal encoder promises: shapes, masks, gradients, causality where it holds."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dashsearch.training.encoders import ENCODERS
+
+CAUSAL = ("retnet", "hybrid")
+
+
+def build(name, hidden_size=8, dropout=0.0, seed=0):
+    torch.manual_seed(seed)
+    return ENCODERS[name](hidden_size, dropout)
+
+
+def test_the_registry_holds_the_levels_of_the_space():
+    assert list(ENCODERS) == ["zipformer", "retnet", "bimamba", "hybrid", "gru"]
+
+
+@pytest.mark.parametrize("hidden_size", [16, 32, 48, 64])
+@pytest.mark.parametrize("name", ENCODERS)
+def test_every_hidden_size_of_the_space_keeps_the_shape(name, hidden_size):
+    encoder = build(name, hidden_size, dropout=0.3)
+    output = encoder(torch.randn(2, 5, hidden_size), torch.ones(2, 5, dtype=torch.bool))
+    assert output.shape == (2, 5, hidden_size)
+    assert output.dtype == torch.float32
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_gradients_of_input_and_parameters_are_right(name):
+    encoder = build(name).double()
+    x = torch.randn(2, 3, 8, dtype=torch.float64, requires_grad=True)
+    mask = torch.tensor([[True, True, True], [True, True, False]])
+    assert torch.autograd.gradcheck(lambda x: encoder(x, mask) * mask[..., None], x)
+    names, values = zip(*encoder.named_parameters(), strict=True)
+    smooth = torch.randn(2, 3, 8, dtype=torch.float64) * mask[..., None]
+    directions = [torch.randn_like(value) for value in values]
+
+    def along(step):
+        moved = {
+            n: v.detach() + step * d for n, v, d in zip(names, values, directions, strict=True)
+        }
+        return (torch.func.functional_call(encoder, moved, (x.detach(), mask)) * smooth).sum()
+
+    gradients = torch.autograd.grad((encoder(x, mask) * smooth).sum(), values)
+    slope = sum((g * d).sum() for g, d in zip(gradients, directions, strict=True)).item()
+    measured = ((along(1e-6) - along(-1e-6)) / 2e-6).item()
+    assert slope == pytest.approx(measured, rel=1e-6, abs=1e-8)
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+@given(seed=st.integers(0, 10_000), steps=st.integers(1, 7), filler=st.floats(-50, 50))
+@settings(max_examples=12, deadline=None)
+def test_what_a_masked_frame_holds_never_matters(name, seed, steps, filler):
+    encoder = build(name, seed=seed)
+    x, mask = torch.randn(3, steps, 8), torch.rand(3, steps) < 0.6
+    mask[torch.arange(3), torch.randint(steps, (3,))] = True
+    changed = x.masked_fill(~mask.unsqueeze(-1), filler)
+    assert torch.equal(encoder(x, mask)[mask], encoder(changed, mask)[mask])
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+@given(seed=st.integers(0, 10_000), steps=st.integers(1, 6), padding=st.integers(1, 5))
+@settings(max_examples=12, deadline=None)
+def test_frames_appended_as_padding_never_matter(name, seed, steps, padding):
+    encoder = build(name, seed=seed).double()
+    x = torch.randn(2, steps + padding, 8, dtype=torch.float64)
+    mask = torch.arange(steps + padding).expand(2, -1) < steps
+    alone = encoder(x[:, :steps], mask[:, :steps])
+    assert torch.allclose(encoder(x, mask)[:, :steps], alone, atol=1e-10)
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_a_masked_nan_poisons_neither_result_nor_gradient(name):
+    encoder = build(name)
+    mask = torch.tensor([[True, True, True, False]])
+    x = torch.randn(1, 4, 8).masked_fill(~mask.unsqueeze(-1), torch.nan)
+    output = encoder(x, mask)[mask]
+    output.sum().backward()
+    assert torch.isfinite(output).all()
+    assert all(torch.isfinite(parameter.grad).all() for parameter in encoder.parameters())
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_windows_of_a_batch_do_not_see_each_other(name):
+    encoder = build(name).double()
+    x = torch.randn(4, 6, 8, dtype=torch.float64)
+    mask = torch.ones(4, 6, dtype=torch.bool)
+    alone = torch.cat([encoder(x[i : i + 1], mask[i : i + 1]) for i in range(4)])
+    assert torch.allclose(encoder(x, mask), alone, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_causal_encoders_look_back_only_and_the_others_both_ways(name):
+    encoder = build(name).double()
+    x = torch.randn(1, 6, 8, dtype=torch.float64)
+    mask = torch.ones(1, 6, dtype=torch.bool)
+    changed = x.clone()
+    changed[:, 4] += 1
+    difference = (encoder(x, mask) - encoder(changed, mask)).abs().amax(dim=(0, 2))
+    assert difference[4] > 1e-6
+    if name in CAUSAL:
+        assert difference[:4].max() == 0
+    else:
+        assert difference[:4].max() > 1e-9
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_order_of_frames_matters(name):
+    encoder = build(name).double()
+    x = torch.randn(1, 6, 8, dtype=torch.float64)
+    mask = torch.ones(1, 6, dtype=torch.bool)
+    forwards, backwards = encoder(x, mask).mean(1), encoder(x.flip(1), mask).mean(1)
+    assert (forwards - backwards).abs().max() > 1e-4
+
+
+@pytest.mark.parametrize("hidden_size", [16, 64])
+@pytest.mark.parametrize("name", ENCODERS)
+def test_numbers_of_parameters_follow_the_formulas(name, hidden_size):
+    h, e, n, r = hidden_size, 2 * hidden_size, 8, -(-hidden_size // 16)
+    linear = h * h + h
+    retention = 4 * h * h + h * h + 2 * 2 * h + (h * 2 * h + 2 * h) + (2 * h * h + h)
+    mamba = (
+        h * 2 * e + 4 * e + e + e * (r + 2 * n) + r * e + e + n * e + e + e * h
+    )  # projections, convolution, selection, steps, rates, skip, output
+    attention_map = h * (2 * h + 16) + (2 * h + 16) + 16 * 16
+    convolution = (h * 2 * h + 2 * h) + (5 * h + h) + linear
+    zipformer_layer = attention_map + 4 * linear + 2 * linear + convolution + (h + 1) + h
+    expected = {
+        "gru": 2 * (h * 3 * h + 3 * h + h * 3 * h + h) + (2 * h * h + h),
+        "retnet": 2 * retention + 2 * h,
+        "bimamba": 2 * mamba + 2 * h + 2 * h,
+        "hybrid": retention + mamba + 2 * h + 2 * h,
+        "zipformer": 2 * zipformer_layer + 2 + h,
+    }
+    counted = sum(parameter.numel() for parameter in build(name, h).parameters())
+    assert counted == expected[name]

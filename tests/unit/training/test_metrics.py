@@ -1,0 +1,88 @@
+"""Scores agree with scikit-learn to the last bit, ties included."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn import metrics as reference
+
+from dashsearch.training.metrics import average_precision, log_loss, score_split
+
+few_values = st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.5000001, 0.9, 1.0])
+any_value = st.floats(0, 1, allow_nan=False)
+
+
+@st.composite
+def labelled_scores(draw, values):
+    pairs = draw(st.lists(st.tuples(st.integers(0, 1), values), min_size=1, max_size=60))
+    label, score = (np.array(column) for column in zip(*pairs, strict=True))
+    label[draw(st.integers(0, len(label) - 1))] = 1
+    return label, score
+
+
+@given(labelled_scores(few_values))
+def test_average_precision_is_scikit_learns_under_heavy_ties(world):
+    label, score = world
+    assert average_precision(label, score) == reference.average_precision_score(label, score)
+
+
+@given(labelled_scores(any_value))
+def test_average_precision_is_scikit_learns_on_any_scores(world):
+    label, score = world
+    assert average_precision(label, score) == reference.average_precision_score(label, score)
+
+
+@given(labelled_scores(any_value))
+def test_log_loss_is_scikit_learns(world):
+    label, score = world
+    ours = log_loss(label, score)
+    assert ours == pytest.approx(reference.log_loss(label, score, labels=[0, 1]), rel=1e-12)
+
+
+def test_perfect_tied_and_reversed_scores_have_known_average_precision():
+    assert average_precision([0, 0, 1, 1], [0.1, 0.2, 0.3, 0.4]) == 1.0
+    assert average_precision([0, 1, 0, 1], [0.5] * 4) == 0.5
+    assert average_precision([1, 0, 0, 0], [0.1, 0.2, 0.3, 0.4]) == 0.25
+
+
+@given(labelled_scores(few_values), st.randoms(use_true_random=False))
+def test_order_of_windows_does_not_matter(world, random):
+    label, score = world
+    order = list(range(len(label)))
+    random.shuffle(order)
+    assert average_precision(label[order], score[order]) == average_precision(label, score)
+
+
+def test_map_is_the_mean_of_the_ap_at_each_tte():
+    label = np.array([0, 1, 0, 1, 1, 0])
+    score = np.array([0.2, 0.8, 0.9, 0.3, 0.6, 0.6])
+    tte_s = np.array([0.5, 0.5, 1.0, 1.0, 1.5, 1.5])
+    scores = score_split(label, score, tte_s)
+    assert scores.ap_at == {0.5: 1.0, 1.0: 0.5, 1.5: 0.5}
+    assert scores.map == pytest.approx(2 / 3)
+    assert scores.ap == reference.average_precision_score(label, score)
+    assert scores.logloss == pytest.approx(reference.log_loss(label, score))
+
+
+@pytest.mark.parametrize(
+    ("label", "score", "sentence"),
+    [
+        ([0, 0], [0.1, 0.2], "no label is positive"),
+        ([0, 2], [0.1, 0.2], "neither 0 nor 1"),
+        ([0, 1], [0.1, np.nan], "not finite"),
+        ([0, 1], [0.1], "one score a label"),
+    ],
+)
+def test_scores_that_mean_nothing_are_refused(label, score, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        average_precision(label, score)
+
+
+def test_logits_are_no_probabilities():
+    with pytest.raises(ValueError, match="not logits"):
+        log_loss([0, 1], [-3.0, 3.0])
+
+
+def test_a_tte_without_positive_windows_is_refused():
+    with pytest.raises(ValueError, match="no label is positive"):
+        score_split([1, 0], [0.5, 0.5], [0.5, 1.0])

@@ -1,0 +1,90 @@
+"""Real Snakemake runs on a tiny config, in folders of their own."""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+SPACE = {
+    "name": "tiny",
+    "factors": [
+        {"name": "backbone", "group": "architecture", "levels": ["frame_difference", "color"]},
+        {"name": "encoder", "group": "architecture", "levels": ["gru", "retnet"]},
+        {"name": "pooling", "group": "architecture", "levels": ["mean", "last"]},
+        {"name": "loss", "group": "training", "levels": ["bce", "focal"]},
+        {"name": "hidden_size", "group": "training", "levels": [16]},
+        {"name": "dropout", "group": "training", "levels": [0.0]},
+        {"name": "learning_rate", "group": "training", "levels": [0.001, 0.003, 0.01]},
+        {"name": "weight_decay", "group": "training", "levels": [0.0]},
+    ],
+}
+CONFIG = {
+    "tasks": {"tiny": {"source": "embedded", "scene": "highway", "clips": 24}},
+    "space": "space.yaml",
+    "windows": {"frames": 6, "height": 64, "width": 64},
+    "split": {"train": 0.5, "validation": 0.25, "test": 0.25},
+    "arms": {
+        "designed": {
+            "policy": "designed",
+            "experiments_per_round": 20,
+            "replicated_share": 0.25,
+        },
+        "random": {"policy": "random", "seeds": [1, 2], "experiments_per_round": 3},
+        "evolution": {
+            "policy": "evolution",
+            "rounds": 3,
+            "experiments_per_round": 3,
+            "population": 4,
+            "sample": 2,
+        },
+    },
+    "training": {"epochs": 2, "components": 8},
+    "analysis": {"window": 4, "step": 2, "permutations": 99, "bootstraps": 99},
+}
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """A working directory with a config, in which Snakemake runs."""
+
+    folder: Path
+
+    def write_config(self, config):
+        (self.folder / "config.yaml").write_text(yaml.safe_dump(config))
+        (self.folder / "space.yaml").write_text(yaml.safe_dump(SPACE, sort_keys=False))
+
+    def command(self, *arguments, cores=2):
+        base = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
+        place = ["--directory", str(self.folder), "--configfile", str(self.folder / "config.yaml")]
+        return [*base, *place, "--cores", str(cores), *arguments]
+
+    def snakemake(self, *arguments, cores=2):
+        return subprocess.run(
+            self.command(*arguments, cores=cores),
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+        )
+
+    def files(self):
+        """Bytes of everything that equal runs must make equal: all results but the clock's."""
+        results = self.folder / "results"
+        return {
+            str(path.relative_to(results)): path.read_bytes()
+            for path in sorted(results.rglob("*"))
+            if path.is_file() and path.name != "costs.parquet" and "benchmarks" not in path.parts
+        }
+
+
+def run_campaign(folder, config, cores=2):
+    folder.mkdir(parents=True, exist_ok=True)
+    campaign = Campaign(folder)
+    campaign.write_config(config)
+    done = campaign.snakemake(cores=cores)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return campaign

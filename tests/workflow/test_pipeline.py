@@ -1,0 +1,168 @@
+"""The whole pipeline, from H.264 files to the report, as a user runs it."""
+
+import copy
+import csv
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import pandas as pd
+import pytest
+
+from workflow.campaign import CONFIG, ROOT, Campaign, run_campaign
+
+
+def test_a_run_ends_with_a_report_that_calls_the_clips_synthetic(tiny):
+    page = (tiny.folder / "results/report/index.html").read_text()
+    assert "synthetic" in page
+    assert "http://" not in page.replace("http://www.w3.org", "")
+    assert "https://" not in page
+    for name in ("variance.json", "convergence.json", "dynamics.json"):
+        json.loads((tiny.folder / "results/tiny/analysis" / name).read_text())
+
+
+def test_every_arm_has_a_row_for_every_slot(tiny):
+    for arm, seed, expected in (
+        ("designed", 1, 20),
+        ("random", 1, 3),
+        ("random", 2, 3),
+        ("evolution", 1, 9),
+    ):
+        ledger = pd.read_parquet(tiny.folder / f"results/tiny/arms/{arm}/seed{seed}/ledger.parquet")
+        assert len(ledger) == expected
+        assert (ledger["status"] == "ok").all()
+        assert ledger[["val_map", "test_map", "val_logloss"]].notna().all(axis=None)
+
+
+def test_equal_work_has_equal_scores_in_every_arm(tiny):
+    ledgers = [pd.read_parquet(p) for p in tiny.folder.glob("results/tiny/arms/*/*/ledger.parquet")]
+    rows = pd.concat(ledgers)
+    assert (rows.groupby("experiment_id")["val_map"].nunique() == 1).all()
+
+
+def test_a_second_run_has_nothing_to_do(tiny):
+    done = tiny.snakemake()
+    assert done.returncode == 0
+    assert "Nothing to be done" in done.stdout + done.stderr
+
+
+def test_another_folder_and_one_core_give_the_same_bytes(tiny, tmp_path):
+    other = run_campaign(tmp_path / "elsewhere", CONFIG, cores=1).files()
+    first = tiny.files()
+    assert list(first) == list(other)
+    assert [name for name in first if first[name] != other[name]] == []
+
+
+def test_a_proposal_can_only_read_earlier_validation_and_the_space(tiny):
+    summary = tiny.snakemake("--detailed-summary").stdout
+    rows = list(csv.DictReader(summary.splitlines(), delimiter="\t"))
+    proposals = [row for row in rows if row["output_file"].endswith("proposals.jsonl")]
+    assert len(proposals) == 6
+    for row in proposals:
+        for path in row["input-file(s)"].split(","):
+            assert path.endswith(("/validation.parquet", "space.yaml")), path
+    ids = set(json.loads((tiny.folder / "results/tiny/splits.json").read_text())["clips"]["test"])
+    for path in tiny.folder.glob("results/tiny/arms/*/*/*/validation.parquet"):
+        table = pd.read_parquet(path)
+        assert not [name for name in table.columns if "test" in name]
+        assert not ids & set(table.select_dtypes("str").to_numpy().ravel())
+
+
+def test_nexars_layout_and_a_generic_manifest_run_unchanged(nexar_folder, tmp_path):
+    """The same clips by two doors: everything behind the manifest has to come out the same."""
+    table = pd.read_csv(nexar_folder / "train.csv", dtype=str, keep_default_na=False)
+    manifest = pd.DataFrame(
+        {
+            "clip_id": table["id"],
+            "path": "train/" + table["id"] + ".mp4",
+            "label": table["target"],
+            "event_time_s": table["time_of_event"],
+            "alert_time_s": table["time_of_alert"],
+        }
+    )
+    manifest.to_csv(nexar_folder / "manifest.csv", index=False)
+    sources = {
+        "nexar": {"source": "nexar", "folder": str(nexar_folder)},
+        "csv": {"source": "csv", "file": str(nexar_folder / "manifest.csv")},
+    }
+    made = {}
+    for name, source in sources.items():
+        config = copy.deepcopy(CONFIG) | {"tasks": {"mine": source}}
+        config["arms"] = {"random": CONFIG["arms"]["random"]}
+        campaign = run_campaign(tmp_path / name, config)
+        page = (campaign.folder / "results/report/index.html").read_text()
+        assert "synthetic" not in page
+        made[name] = campaign.folder / "results/mine"
+    for part in ("splits.json", "arms/random/seed1/ledger.parquet"):
+        ledgers = [(folder / part) for folder in made.values()]
+        if part.endswith("json"):
+            assert ledgers[0].read_bytes() == ledgers[1].read_bytes()
+        else:
+            pd.testing.assert_frame_equal(*map(pd.read_parquet, ledgers))
+
+
+def test_a_killed_run_goes_on_and_ends_with_the_same_files(tiny, campaign):
+    config = copy.deepcopy(CONFIG)
+    campaign.write_config(config)
+    journal = campaign.folder / "results/tiny/arms/designed/seed1/round0/journal.jsonl"
+    process = subprocess.Popen(
+        campaign.command(),
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 300
+    while not (journal.exists() and journal.read_text().count("\n") >= 2):
+        assert process.poll() is None, "the run ended before it could be killed"
+        assert time.monotonic() < deadline, "no experiment was trained in 300 s"
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    finished = journal.read_text().count("\n")
+    assert campaign.snakemake("--unlock").returncode == 0
+    done = campaign.snakemake()
+    assert done.returncode == 0, done.stdout + done.stderr
+    log = (campaign.folder / "logs/tiny/train_round/designed-1-0.log").read_text()
+    assert f"{finished} of 20 experiments" in log
+    assert not journal.exists()
+    first, second = tiny.files(), campaign.files()
+    assert [name for name in first if first[name] != second.get(name)] == []
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"sed": 3}, "config: sed: unknown key; did you mean seed."),
+        ({"space": "unknown_backbone.yaml"}, "frame_diference"),
+        ({"space": "missing.yaml"}, "missing.yaml does not exist"),
+    ],
+)
+def test_a_wrong_config_fails_before_the_first_job(tmp_path, change, sentence):
+    campaign = Campaign(tmp_path)
+    campaign.write_config({**CONFIG, **change})
+    text = (tmp_path / "space.yaml").read_text().replace("frame_difference", "frame_diference")
+    (tmp_path / "unknown_backbone.yaml").write_text(text)
+    done = campaign.snakemake()
+    assert done.returncode != 0
+    assert sentence in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    assert not (tmp_path / "results").exists()
+
+
+def test_the_default_config_plans_both_tasks_and_three_arms(tmp_path):
+    snakefile = ["--snakefile", str(ROOT / "Snakefile"), "--directory", str(tmp_path)]
+    done = subprocess.run(
+        [sys.executable, "-m", "snakemake", *snakefile, "--cores", "1", "--dry-run"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    jobs = dict(re.findall(r"^(\w+) +(\d+)$", done.stdout, flags=re.MULTILINE))
+    assert jobs["generate_clips"] == "2"
+    assert jobs["extract_features"] == "12"
+    assert jobs["propose_round"] == jobs["train_round"] == str(2 * (1 + 2 + 2 * 4))
