@@ -166,6 +166,8 @@ def linear_share(terms: Sequence[ArrayLike], scores: ArrayLike) -> LinearShare:
         variance or there is none.
     """
     values = np.asarray(scores, dtype=np.float64)
+    if values.size < 3:
+        raise TooFewScores(f"{values.size} scores cannot carry a model; run more experiments.")
     if not np.isfinite(values).all():
         raise TooFewScores("a score is not finite; leave failed experiments out.")
     columns = [np.ones((values.size, 1))]

@@ -140,7 +140,10 @@ def _rows(table: Path, columns: _Columns) -> Iterator[tuple[str, dict[str, str]]
         empty = True
         for row in reader:
             empty = False
-            yield f"{table} line {reader.line_num}", {k: (v or "").strip() for k, v in row.items()}
+            where = f"{table} line {reader.line_num}"
+            if None in row:
+                raise InputError(f"{where}: the row has more fields than the header; correct it.")
+            yield where, {name: value.strip() for name, value in row.items()}
         if empty:
             raise InputError(f"{table}: the table has no row; add the clips.")
 

@@ -84,19 +84,18 @@ def index_clips(
 
     with ThreadPoolExecutor(workers) as pool:
         found = list(pool.map(look, records))
-    events = np.sort(
-        [
-            record.event_time_s
-            for record, facts in zip(records, found, strict=True)
-            if record.event_time_s is not None and isinstance(facts, VideoFacts)
-        ]
+    _check_marked(
+        [str(p) for p in found if isinstance(p, ClipProblem)], len(records), max_marked_share
     )
+    usable = [r for r, facts in zip(records, found, strict=True) if isinstance(facts, VideoFacts)]
+    check_classes([record.label for record in usable], "after marking")
+    events = np.sort([r.event_time_s for r in usable if r.event_time_s is not None])
     rows = [
         _row(record, facts, events, windows) for record, facts in zip(records, found, strict=True)
     ]
-    manifest = frame_of(rows, COLUMNS)
-    _check_marked(manifest, max_marked_share)
-    return manifest
+    _check_marked([row["problem"] for row in rows if row["problem"]], len(rows), max_marked_share)
+    check_classes([row["label"] for row in rows if not row["problem"]], "after marking")
+    return frame_of(rows, COLUMNS)
 
 
 def reference_time(
@@ -190,15 +189,11 @@ def _row(
     }
 
 
-def _check_marked(manifest: pd.DataFrame, max_marked_share: float) -> None:
-    marked = manifest[manifest["status"] == "marked"]
-    share = len(marked) / len(manifest)
+def _check_marked(problems: Sequence[str], clips: int, max_marked_share: float) -> None:
+    share = len(problems) / clips
     if share > max_marked_share:
-        first = " ".join(marked["problem"].head(3))
         raise InputError(
-            f"{len(marked)} of {len(manifest)} clips ({share:.0%}) cannot be used, more than "
+            f"{len(problems)} of {clips} clips ({share:.0%}) cannot be used, more than "
             f"max_marked_share {max_marked_share:.0%}; mend them, or raise the setting to go on "
-            f"without them. The first: {first}"
+            f"without them. The first: {' '.join(problems[:3])}"
         )
-    usable = manifest[manifest["status"] == "ok"]
-    check_classes(usable["label"].to_list(), "the manifest")

@@ -122,6 +122,14 @@ def test_a_run_in_which_everything_failed_is_analysed_and_says_so(ledger, tmp_pa
     assert doomed["power_law"] is None and doomed["power_law_reason"]
 
 
+@pytest.mark.parametrize("n", [1, 2, 5])
+def test_tiny_arms_are_analysed_without_a_wrong_number(ledger, n):
+    tiny = ledger.groupby(["arm", "arm_seed"], sort=False).head(n)
+    documents = analyse_task(tiny, SPACE, SETTINGS).documents
+    assert documents["summary.json"]["equal_n"]["n"] == n
+    assert documents["variance.json"]["one_way"] is None
+
+
 def test_a_task_without_designed_or_random_arms_is_analysed_without_a_primary(ledger):
     analysis = analyse_task(ledger[ledger["arm"] == "evolution"], SPACE, SETTINGS)
     assert analysis.documents["variance.json"]["primary_arm"] is None

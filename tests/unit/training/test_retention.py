@@ -39,27 +39,24 @@ def test_rotated_products_depend_on_the_distance_only():
 
 def recurrent_retention(layer, x, mask):
     """S_t = gamma S + k^T v; o = q S / sqrt(d), frame by frame and head by head (equation 6)."""
-    size, heads, d = x.shape[1], layer.heads, layer.head_size
+    heads, d = layer.heads, layer.head_size
     weight = layer.projections.weight.detach().numpy()
     query, key, value, gate = np.split(x @ weight.T, 4, axis=1)
     theta = 10_000.0 ** -np.linspace(0, 1, d // 2)
     output = np.zeros_like(x)
     for head in range(heads):
         columns = slice(head * d, (head + 1) * d)
-        state = np.zeros((d, d), dtype=complex)
+        state = np.zeros((d // 2, d), dtype=complex)
         gamma = 1 - 2.0 ** -(5 + head)
         for t in range(len(x)):
             turn = np.exp(1j * t * theta)
             q = (query[t, columns][::2] + 1j * query[t, columns][1::2]) * turn
             k = (key[t, columns][::2] + 1j * key[t, columns][1::2]) * turn
-            half = np.outer(np.conj(k), value[t, columns]) * mask[t]
-            state[: d // 2] = gamma * state[: d // 2] + half
-            retained = np.real(q @ state[: d // 2]) / math.sqrt(d)
-            variance = retained.var()
-            normal = (retained - retained.mean()) / math.sqrt(variance + 1e-5)
-            output[t, columns] = normal
+            state = gamma * state + np.outer(np.conj(k), value[t, columns]) * mask[t]
+            retained = np.real(q @ state) / math.sqrt(d)
+            centred = retained - retained.mean()
+            output[t, columns] = centred / math.sqrt(retained.var() + 1e-5)
     swish = gate / (1 + np.exp(-gate))
-    assert output.shape == (len(x), size)
     return (output * swish) @ layer.output.weight.detach().numpy().T
 
 

@@ -1,0 +1,112 @@
+"""Decoding is exact to the frame, whatever the file's clock does, and independent of workers."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from clips.videos import read_number, write_nexar, write_video
+from dashsearch.clips.adapters import read_clips
+from dashsearch.clips.decode import decode_at, decode_windows
+from dashsearch.clips.manifest import index_clips
+from dashsearch.clips.windows import WindowSettings, open_windows, read_marked, window_times
+
+WINDOWS = WindowSettings(frames=4, rate_hz=5.0, tte_s=(0.5, 1.0, 1.5), height=48, width=80)
+CLOCKS = {
+    "constant": np.arange(150) / 30,
+    "variable": np.cumsum(np.random.default_rng(1).uniform(0.02, 0.05, 150)),
+    "late start": 3 + np.arange(150) / 30,
+    "dropped frames": np.delete(np.arange(170) / 30, np.arange(60, 80)),
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("videos")
+
+
+@pytest.mark.parametrize("b_frames", [0, 3])
+@pytest.mark.parametrize("gop", [10, 200])
+@pytest.mark.parametrize("clock", CLOCKS)
+def test_the_frame_at_an_instant_is_the_last_one_not_later(folder, clock, gop, b_frames):
+    path = write_video(
+        folder / f"{clock}-{gop}-{b_frames}.mp4", CLOCKS[clock], gop=gop, b_frames=b_frames
+    )
+    shown_at = CLOCKS[clock] - CLOCKS[clock][0]
+    instants = np.unique(window_times(4.7, WINDOWS))
+    frames, shown = decode_at(path, instants, 48, 80)
+    expected = [int(np.searchsorted(shown_at, t + 1e-3, "right")) - 1 for t in instants]
+    assert [read_number(frames[place]) for place in shown] == expected
+
+
+@settings(max_examples=40, deadline=None)
+@given(instants=st.lists(st.floats(0, 4.9), min_size=1, max_size=8, unique=True))
+def test_any_instants_are_decoded_exactly(folder, instants):
+    path = folder / "any.mp4"
+    if not path.exists():
+        write_video(path, CLOCKS["constant"])
+    instants = np.unique(np.round(instants, 6))
+    frames, shown = decode_at(path, instants, 48, 80)
+    expected = np.floor((instants + 1e-3) * 30 + 1e-9).astype(int)
+    assert [read_number(frames[place]) for place in shown] == expected.tolist()
+    assert len(frames) == len(set(expected.tolist()))
+
+
+def index(table):
+    return index_clips(
+        read_clips("nexar", table), table.parent, WINDOWS, max_marked_share=0.5, workers=1
+    )
+
+
+@pytest.fixture(scope="module")
+def nexar(tmp_path_factory):
+    clips = {"00003": 3.1, "00001": None, "00002": 3.6, "00004": None}
+    return write_nexar(tmp_path_factory.mktemp("nexar"), clips)
+
+
+def decode(table, target, manifest=None, workers=1):
+    manifest = index(table) if manifest is None else manifest
+    decode_windows(manifest, table.parent, WINDOWS, target, workers=workers)
+    with open_windows(target) as clips:
+        return list(clips)
+
+
+def test_windows_end_before_the_event_and_share_their_frames(nexar, tmp_path):
+    clips = decode(nexar, tmp_path / "windows.h5")
+    assert [clip.clip_id for clip in clips] == ["00001", "00002", "00003", "00004"]
+    clip = clips[2]
+    assert clip.tte_s == (0.5, 1.0, 1.5)
+    assert clip.label == 1
+    # 3.1 s - 0.5 s = frame 26 at 10 Hz, and three more, 0.2 s apart, before it.
+    numbers = [[read_number(clip.frames[i]) for i in row] for row in clip.window_frames]
+    assert numbers == [[20, 22, 24, 26], [15, 17, 19, 21], [10, 12, 14, 16]]
+    assert len(clip.frames) == 12
+
+
+def test_two_windows_a_second_apart_store_a_shared_frame_once(nexar, tmp_path):
+    longer = WindowSettings(frames=8, rate_hz=5.0, tte_s=(0.5, 1.5), height=48, width=80)
+    decode_windows(index(nexar), nexar.parent, longer, tmp_path / "w.h5", workers=1)
+    with open_windows(tmp_path / "w.h5") as clips:
+        assert {len(clip.frames) for clip in clips} == {13}
+
+
+def test_the_bytes_do_not_depend_on_workers(nexar, tmp_path):
+    decode(nexar, tmp_path / "one.h5", workers=1)
+    decode(nexar, tmp_path / "three.h5", workers=3)
+    assert (tmp_path / "one.h5").read_bytes() == (tmp_path / "three.h5").read_bytes()
+
+
+def test_a_clip_that_breaks_while_decoded_is_marked(tmp_path):
+    table = write_nexar(tmp_path, {"1": 3.1, "2": None, "3": 3.2, "4": None})
+    manifest = index(table)
+    video = tmp_path / "train" / "3.mp4"
+    content = bytearray(video.read_bytes())
+    middle = content.find(b"mdat") + 200
+    content[middle : len(content) - 1] = bytes(len(content) - 1 - middle)
+    video.write_bytes(content)
+    clips = decode(table, tmp_path / "windows.h5", manifest)
+    assert [clip.clip_id for clip in clips] == ["1", "2", "4"]
+    marked = read_marked(tmp_path / "windows.h5")
+    assert list(marked) == ["3"]
+    assert "train/3.mp4" in marked["3"]
+    assert "copy it again or remove the row" in marked["3"]
