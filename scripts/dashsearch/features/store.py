@@ -58,7 +58,7 @@ def write_features(
     InputError
         If a value is not finite or does not fit into float16.
     """
-    limit = np.finfo(np.float16).max
+    limit = float(np.finfo(np.float16).max)
     # One pass over the extremes finds NaN and infinity too, without a copy of the array.
     low, high = float(values.min()), float(values.max())
     if not -limit <= low <= high <= limit:

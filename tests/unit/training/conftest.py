@@ -18,7 +18,7 @@ def one_thread():
 def make_world():
     """Features and splits: ramps that rise (label 1) or fall (label 0), or pure noise."""
 
-    def make(clips=(24, 12, 12), steps=8, dimensions=6, seed=0, slope=1.5, name="flow"):
+    def make(*, clips=(24, 12, 12), steps=8, dimensions=6, seed=0, slope=1.5, name="flow"):
         generator = np.random.default_rng(seed)
         total = sum(clips)
         clip_id = np.array([f"clip{number:03d}" for number in range(total)])

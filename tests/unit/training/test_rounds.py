@@ -2,6 +2,7 @@
 
 import json
 import logging
+from dataclasses import replace
 
 import pytest
 
@@ -113,20 +114,19 @@ def test_divergence_is_kept_in_the_journal(cell, data_of, trained, tmp_path):
 
 @pytest.mark.parametrize("change", ["settings", "data", "trainer"])
 def test_a_journal_of_another_trainer_settings_or_data_does_not_count(
-    experiments, data_of, trained, make_world, monkeypatch, tmp_path, change
+    cell, make_world, monkeypatch, tmp_path, change
 ):
-    one, journal = experiments[:1], tmp_path / "journal.jsonl"
-    run_round(one, data_of, SETTINGS, journal)
-    settings = SETTINGS
-    if change == "settings":
-        settings = TrainerSettings(epochs=2, batch_size=8, components=None)
-    elif change == "data":
-        other = prepare(*make_world(seed=1), None)
-        data_of = {"flow": other}.__getitem__
-    else:
+    one, journal = [Experiment("e", cell, seed=0)], tmp_path / "journal.jsonl"
+    data = prepare(*make_world(), None)
+    run_round(one, lambda backbone: data, SETTINGS, journal)
+    settings = replace(SETTINGS, epochs=2) if change == "settings" else SETTINGS
+    if change == "data":
+        data = prepare(*make_world(seed=1), None)
+    if change == "trainer":
         monkeypatch.setattr(rounds, "TRAINER_VERSION", "trainer/next")
-    run_round(one, data_of, settings, journal)
-    assert trained == [0, 0]
+    run_round(one, lambda backbone: data, settings, journal)
+    keys = [json.loads(line)["key"] for line in journal.read_text().splitlines()]
+    assert len(set(keys)) == 2
 
 
 def test_equal_work_asked_for_twice_is_done_once(experiments, data_of, trained, tmp_path):

@@ -1,6 +1,7 @@
 """One experiment: it learns what can be learnt, ends as it says, and is the same every time."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from dashsearch.training.trainer import (
     train_experiment,
 )
 
+LEARNING = TrainerSettings(epochs=20, batch_size=16)
 QUICK = TrainerSettings(epochs=2, batch_size=8, components=None)
 
 
@@ -40,7 +42,7 @@ def same(first, second):
 @pytest.mark.parametrize("encoder", ENCODERS)
 def test_every_encoder_learns_the_order_of_frames(ordered, cell, encoder, pooling):
     outcome = train_experiment(
-        {**cell, "encoder": encoder, "pooling": pooling}, 1, ordered, TrainerSettings(epochs=15)
+        {**cell, "encoder": encoder, "pooling": pooling}, 1, ordered, LEARNING
     )
     assert outcome.status == "ok"
     assert outcome.validation.ap > 0.95
@@ -48,9 +50,7 @@ def test_every_encoder_learns_the_order_of_frames(ordered, cell, encoder, poolin
 
 @pytest.mark.parametrize("loss", LOSSES)
 def test_every_loss_learns_with_the_last_frame_too(ordered, cell, loss):
-    outcome = train_experiment(
-        {**cell, "loss": loss, "pooling": "last"}, 1, ordered, TrainerSettings(epochs=15)
-    )
+    outcome = train_experiment({**cell, "loss": loss, "pooling": "last"}, 1, ordered, LEARNING)
     assert outcome.test.map > 0.95
 
 
@@ -137,7 +137,7 @@ def test_the_schedule_rises_to_one_and_falls_by_a_cosine():
     assert factors[:10] == pytest.approx([(step + 1) / 10 for step in range(10)])
     assert factors[10] == 1.0
     assert factors[55] == pytest.approx(0.5)
-    assert all(late < early for early, late in zip(factors[10:], factors[11:], strict=False))
+    assert all(late < early for early, late in pairwise(factors[10:]))
     assert 0 < factors[99] < 0.001
     assert schedule(0, 5, 0.0) == 1.0
     assert schedule(4, 5, 1.0) == 1.0

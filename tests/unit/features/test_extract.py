@@ -1,0 +1,163 @@
+"""Extraction: every distinct frame once, float16 in the order of the windows, equal bytes."""
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import torch
+
+from dashsearch.clips.windows import ClipWindows, WindowSettings, WindowsWriter
+from dashsearch.errors import InputError
+from dashsearch.features import efficientnet
+from dashsearch.features.descriptors import FRAME_DESCRIPTORS, MOTION_DESCRIPTORS, flow
+from dashsearch.features.extract import extract_features
+from dashsearch.features.registry import Backbone, load_registry
+from dashsearch.features.store import read_features, write_features
+from dashsearch.files import canonical_json
+from dashsearch.provenance import provenance
+
+REGISTRY = load_registry(Path(__file__).parents[3] / "resources/backbones.yaml")
+SETTINGS = WindowSettings(frames=3, rate_hz=5.0, tte_s=(0.5, 1.5), height=112, width=112)
+WINDOW_FRAMES = np.array([[1, 2, 3], [0, 1, 2]])
+
+
+@pytest.fixture(scope="module")
+def clips():
+    rng = np.random.default_rng(1)
+    return [
+        ClipWindows(
+            name,
+            label,
+            rng.integers(0, 255, (4, 112, 112, 3), dtype=np.uint8),
+            WINDOW_FRAMES,
+            SETTINGS.tte_s,
+        )
+        for name, label in (("a", 1), ("b", 0))
+    ]
+
+
+@pytest.fixture(scope="module")
+def windows(clips, tmp_path_factory):
+    path = tmp_path_factory.mktemp("windows") / "windows.h5"
+    with h5py.File(path, "w") as store:
+        writer = WindowsWriter(store, SETTINGS)
+        for clip in clips:
+            writer.append(clip)
+        writer.close({}, canonical_json(provenance("windows/1")))
+    return path
+
+
+def extract(windows, name, folder):
+    extract_features(windows, REGISTRY.get(name), folder / f"{name}.h5")
+    return read_features(folder / f"{name}.h5")
+
+
+@pytest.mark.parametrize("name", ["color", "hog"])
+def test_a_frame_backbone_describes_the_frames_of_each_window(windows, clips, tmp_path, name):
+    features = extract(windows, name, tmp_path)
+    assert features.clip_id.tolist() == ["a", "a", "b", "b"]
+    assert features.tte_s.tolist() == [0.5, 1.5, 0.5, 1.5]
+    assert features.label.tolist() == [1, 1, 0, 0]
+    assert features.backbone == name
+    for row, (clip, window) in enumerate((c, w) for c in clips for w in WINDOW_FRAMES):
+        for step, frame in enumerate(window):
+            expected = FRAME_DESCRIPTORS[name](clip.frames[frame]).astype(np.float16)
+            assert np.array_equal(features.values[row, step], expected)
+
+
+def test_a_motion_backbone_compares_with_the_frame_before_in_the_window(windows, clips, tmp_path):
+    values = extract(windows, "flow", tmp_path).values
+    assert not values[:, 0].any()
+    expected = flow(clips[0].frames[2], clips[0].frames[1]).astype(np.float16)
+    assert np.array_equal(values[0, 1], expected)
+    assert np.array_equal(values[1, 2], expected)
+
+
+def test_a_shared_frame_is_described_once(windows, tmp_path, monkeypatch):
+    seen = []
+    for table, name in ((FRAME_DESCRIPTORS, "color"), (MOTION_DESCRIPTORS, "frame_difference")):
+        original = table[name]
+        monkeypatch.setitem(
+            table, name, lambda *frames, f=original, n=name: (seen.append(n), f(*frames))[1]
+        )
+        extract(windows, name, tmp_path)
+    assert seen.count("color") == 2 * 4
+    # Pairs of a clip: (1,1) (1,2) (2,3) and (0,0) (0,1) (1,2): five distinct ones.
+    assert seen.count("frame_difference") == 2 * 5
+
+
+def test_equal_windows_give_equal_bytes(windows, tmp_path):
+    for folder in ("one", "two"):
+        extract(windows, "hog", tmp_path / folder)
+    assert (tmp_path / "one/hog.h5").read_bytes() == (tmp_path / "two/hog.h5").read_bytes()
+
+
+def as_input(frames):
+    return (torch.from_numpy(frames).permute(0, 3, 1, 2).float() - 127) / 128
+
+
+def test_efficientnet_gives_the_pooled_features_of_the_packages_own_network(
+    windows, clips, tmp_path
+):
+    values = extract(windows, "efficientnet_lite0", tmp_path).values
+    network = efficientnet.load_network()
+    with torch.inference_mode():
+        maps = network.extract_features(as_input(clips[0].frames))
+        logits = network(as_input(clips[0].frames))
+        classified = network._fc(maps.mean((2, 3)))
+    assert logits == pytest.approx(classified, abs=1e-4)
+    expected = maps.mean((2, 3)).numpy()[WINDOW_FRAMES]
+    assert values[:2].astype(np.float32) == pytest.approx(expected, abs=5e-3)
+
+
+def test_the_middle_of_efficientnet_is_what_its_fifth_block_gives(windows, clips, tmp_path):
+    values = extract(windows, "efficientnet_lite0_mid", tmp_path).values
+    network, caught = efficientnet.load_network(), []
+    hook = network._blocks[4].register_forward_hook(lambda _, __, out: caught.append(out))
+    with torch.inference_mode():
+        network(as_input(clips[1].frames))
+    hook.remove()
+    expected = torch.nn.functional.adaptive_avg_pool2d(caught[0], (4, 7)).flatten(1).numpy()
+    assert values[2:].astype(np.float32) == pytest.approx(expected[WINDOW_FRAMES], abs=2e-2)
+
+
+def test_the_weights_are_those_of_imagenet():
+    # A network with random weights would give nearly equal logits for two such pictures.
+    network = efficientnet.load_network()
+    grey = torch.zeros(1, 3, 224, 224)
+    noise = torch.randn(1, 3, 224, 224, generator=torch.Generator().manual_seed(1))
+    with torch.inference_mode():
+        first, second = network(grey), network(noise)
+    assert (first.argmax() != second.argmax()).item()
+    assert (first - second).abs().max() > 1
+
+
+def test_features_do_not_depend_on_the_batch(clips):
+    describe = efficientnet.build("efficientnet_lite0")
+    frames = clips[0].frames
+    alone = np.concatenate([describe(frames[i : i + 1]) for i in range(len(frames))])
+    assert describe(frames) == pytest.approx(alone, abs=1e-4)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, 1e5])
+def test_a_value_that_float16_cannot_hold_is_refused(tmp_path, bad):
+    values = np.zeros((1, 2, 3), np.float32)
+    values[0, 0, 0] = bad
+    table = {"clip_id": np.array(["a"], object), "tte_s": np.array([0.5]), "label": np.array([1])}
+    with pytest.raises(InputError, match=r"outside float16's"):
+        write_features(tmp_path / "x.h5", values, table, provenance("features/1"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_wrong_dimension_in_the_registry_is_named(windows, tmp_path):
+    wrong = Backbone("color", "descriptor", "frame", 47, "x", "y")
+    with pytest.raises(InputError, match=r"gave 48 values a frame, but the registry says 47"):
+        extract_features(windows, wrong, tmp_path / "x.h5")
+
+
+def test_a_file_of_another_schema_is_refused(tmp_path):
+    with h5py.File(tmp_path / "x.h5", "w") as store:
+        store.attrs["provenance"] = canonical_json(provenance("features/0"))
+    with pytest.raises(InputError, match="extract it again"):
+        read_features(tmp_path / "x.h5")
