@@ -1,11 +1,6 @@
 """What the ledgers say: variance shares, convergence, dynamics of proposals."""
 
 
-def get_arms_of(policy):
-    """The names of the arms that run a policy."""
-    return [name for name, arm in config["arms"].items() if arm["policy"] == policy]
-
-
 rule analyse:
     input:
         ledgers=get_arm_files("ledger"),

@@ -96,3 +96,8 @@ def get_arm_files(name):
         ]
 
     return get_files
+
+
+def get_arms_of(policy):
+    """The names of the arms that run a policy."""
+    return [name for name, arm in config["arms"].items() if arm["policy"] == policy]

@@ -107,7 +107,7 @@ def _shares(task: TaskReport) -> Drawing:
     assert arm is not None  # draw_task asks first
     with house_style():
         canvas = Canvas(figsize=(8.2, 4.9))
-        axis = canvas.add_axes((0.245, 0.11, 0.545, 0.76))
+        axis = canvas.add_axes((0.245, 0.1, 0.545, 0.79))
         figures.draw_shares(axis, arm)
     return Drawing(
         name=f"{task.name}-shares",
@@ -131,8 +131,8 @@ def _cells(task: TaskReport) -> Drawing:
     assert arm is not None  # draw_task asks first
     rows = task.cell_means[task.cell_means["arm"] == arm["arm"]]
     with house_style():
-        canvas = Canvas(figsize=(8.2, 0.62 * rows["backbone"].nunique() + 1.0))
-        axis = canvas.add_axes((0.2, 0.04, 0.68, 0.84))
+        canvas = Canvas(figsize=(8.2, 0.62 * rows["backbone"].nunique() + 0.5))
+        axis = canvas.add_axes((0.2, 0.03, 0.68, 0.88))
         figures.draw_cells(axis, rows, task.score)
     scored = rows.dropna(subset=[f"mean_{task.score}"])
     best = scored.sort_values(f"mean_{task.score}").iloc[-1:] if len(scored) else scored
@@ -149,8 +149,8 @@ def _cells(task: TaskReport) -> Drawing:
         caption=(
             f"Mean {score_name(task.score)} of every backbone (rows) with every encoder "
             f"(columns), arm {readable(arm['arm'])}, and the number of configurations it is "
-            f"taken over.{leader} With this few configurations per cell, single cells differ "
-            "by luck too: standard deviations are in cell_means.csv."
+            f"taken over.{leader} Cells differ by luck too: standard deviations are in "
+            "cell_means.csv."
         ),
     )
 

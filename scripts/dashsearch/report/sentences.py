@@ -161,7 +161,7 @@ def power_law_sentence(arm: Document) -> str:
     if fit is None:
         return f"{name}: {arm['power_law_reason']}"
     text = (
-        f"{name}: {fit['a']:.3f} − {fit['b']:.3f} N^−{fit['c']:.2f}, "
+        f"{name}: {fit['a']:.3f} − {fit['b']:.3f} N^(−{fit['c']:.2f}), "
         f"R² = {fit['r_squared']:.2f} over {fit['points']} budgets up to {fit['n_max']}"
         if fit["r_squared"] is not None
         else f"{name}: the curve is flat"

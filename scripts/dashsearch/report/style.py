@@ -32,6 +32,7 @@ SCORES = LinearSegmentedColormap.from_list(
 
 # A no-break space keeps a number and its sign together.
 PERCENT_SIGN = "\u00a0%"
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 SETTINGS: Mapping[str, Any] = {
     "font.family": "DejaVu Sans",
@@ -135,13 +136,16 @@ def score_range(interval: dict[str, Any] | None) -> str:
 
 
 def p_value(p: float | None, log10_p: float | None = None) -> str:
-    """Format a p value to two digits, as a power of ten where it is tiny."""
+    """Format a p value to two digits, in powers of ten where it is tiny ("9 × 10⁻¹¹")."""
     if p is None:
         return "–"
-    if p >= 0.001:
+    logarithm = log10_p if log10_p is not None else math.log10(p)
+    if logarithm >= -3:
         return f"{p:.2g}"
-    exponent = log10_p if log10_p is not None else math.log10(p)
-    return f"10^{math.floor(exponent)}".replace("-", "−") if exponent < -4 else f"{p:.4f}"
+    if logarithm >= -4:
+        return f"{p:.4f}"
+    exponent = math.floor(logarithm)
+    return f"{10 ** (logarithm - exponent):.0f} × 10{str(exponent).translate(SUPERSCRIPTS)}"
 
 
 def _points(value: float) -> str:

@@ -26,9 +26,10 @@ def test_ranges_name_their_unit_once():
 
 
 def test_tiny_p_values_read_as_powers_of_ten():
-    assert p_value(0.0, -432.7) == "10^−433"
+    assert p_value(0.0, -432.7) == "2 × 10⁻⁴³³"
     assert p_value(0.04) == "0.04"
     assert p_value(0.0004) == "0.0004"
+    assert p_value(9.1e-11) == "9 × 10⁻¹¹"
 
 
 def test_an_arm_keeps_its_colour_whatever_else_is_drawn():
