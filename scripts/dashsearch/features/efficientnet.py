@@ -54,6 +54,8 @@ READOUTS: dict[str, Callable[[EfficientNet, Tensor], Tensor]] = {
 def build(name: str) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
     """Return a function from RGB frames, uint8 (F, H, W, 3), to features, float32 (F, D).
 
+    Uses one thread: with two, any other load on the machine costs more than the second one gives.
+
     Raises
     ------
     InputError
@@ -61,6 +63,7 @@ def build(name: str) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
     """
     if name not in READOUTS:
         raise InputError(f"EfficientNet has no read-out {name!r}; use {', '.join(READOUTS)}.")
+    torch.set_num_threads(1)
     network, readout = load_network(), READOUTS[name]
 
     @torch.inference_mode()

@@ -73,11 +73,9 @@ def extract_features(windows: str | Path, backbone: Backbone, target: str | Path
 
 def _build(backbone: Backbone) -> Describe:
     if backbone.family == "efficientnet":
-        import torch  # noqa: PLC0415  (seconds to import, and only this family needs it)
-
+        # Imports torch, which takes seconds, and only this family needs it.
         from dashsearch.features import efficientnet  # noqa: PLC0415
 
-        torch.set_num_threads(1)
         network = efficientnet.build(backbone.name)
         return lambda clip: network(clip.frames)[clip.window_frames]
     if backbone.sees == "frame":

@@ -29,7 +29,7 @@ class HighwayKnobs:
 
     camera: CameraKnobs
     speed_mps: Range = (16.0, 31.0)
-    closing_mps: Range = (5.0, 11.0)
+    closing_mps: Range = (6.0, 12.0)
     slow_traffic_factor: float = 1.2
     braking_mps2: Range = (3.5, 6.0)
     braking_s: Range = (2.4, 3.4)
@@ -39,7 +39,7 @@ class HighwayKnobs:
     near_miss_m: Range = (0.7, 1.6)
     snapshot_s: Range = (0.4, 1.6)
     settling_s: Range = (1.2, 2.2)
-    settled_before_s: Range = (-0.5, 0.5)
+    settled_before_s: Range = (-0.3, 0.6)
     opening_mps: Range = (3.0, 9.0)
     opened_before_s: Range = (-0.3, 2.0)
     residual_mps: Range = (0.3, 1.2)
@@ -61,8 +61,8 @@ class CrossingKnobs:
     car_mps: Range = (4.0, 7.5)
     cyclist_mps: Range = (2.8, 5.5)
     pedestrian_mps: Range = (1.3, 2.8)
-    start_s: Range = (1.8, 2.8)
-    from_standstill_share: float = 0.45
+    start_s: Range = (2.0, 3.0)
+    from_standstill_share: float = 0.35
     actor_mix: tuple[float, float, float] = (0.55, 0.20, 0.25)
     escape_mix: tuple[float, float, float, float, float] = (0.24, 0.16, 0.28, 0.12, 0.20)
     near_miss_share: float = 0.15
@@ -83,8 +83,8 @@ EVENT_TIME_S: Range = (6.2, 7.1)
 ALERT_LEAD_S: Range = (0.9, 2.2)
 
 HIGHWAY = HighwayKnobs(
-    camera=CameraKnobs(field_of_view_deg=(52.0, 68.0), shake_rad=0.012, yaw_rad=0.008, flicker=0.06)
+    camera=CameraKnobs(field_of_view_deg=(48.0, 62.0), shake_rad=0.010, yaw_rad=0.008, flicker=0.06)
 )
 CROSSING = CrossingKnobs(
-    camera=CameraKnobs(field_of_view_deg=(76.0, 94.0), shake_rad=0.003, yaw_rad=0.003, flicker=0.04)
+    camera=CameraKnobs(field_of_view_deg=(72.0, 90.0), shake_rad=0.003, yaw_rad=0.003, flicker=0.04)
 )
