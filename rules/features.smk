@@ -18,3 +18,24 @@ rule extract_features:
         runtime=240,
     script:
         "../scripts/extract_features.py"
+
+
+rule prepare_features:
+    input:
+        features="results/{task}/features/{backbone}.h5",
+        splits="results/{task}/splits.json",
+    output:
+        prepared="results/{task}/prepared/{backbone}.h5",
+    log:
+        "logs/{task}/prepare_features/{backbone}.log",
+    benchmark:
+        "results/benchmarks/{task}/prepare_features/{backbone}.tsv"
+    conda:
+        "../envs/training.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        components=config["training"]["components"],
+    script:
+        "../scripts/prepare_features.py"

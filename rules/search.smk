@@ -26,11 +26,10 @@ rule propose_round:
 
 rule train_round:
     input:
-        features=expand(
-            "results/{{task}}/features/{backbone}.h5",
+        prepared=expand(
+            "results/{{task}}/prepared/{backbone}.h5",
             backbone=BACKBONES,
         ),
-        splits="results/{task}/splits.json",
         space=SPACE_FILE,
         proposals="results/{task}/arms/{arm}/seed{seed}/round{round}/proposals.jsonl",
     output:

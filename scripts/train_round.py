@@ -6,8 +6,6 @@ from pathlib import Path
 
 import torch
 
-from dashsearch.clips.splits import read_splits
-from dashsearch.features.store import read_features
 from dashsearch.files import file_digest
 from dashsearch.jobs import job
 from dashsearch.ledger.proposals import read_proposals
@@ -15,23 +13,22 @@ from dashsearch.ledger.schema import COST_COLUMNS, sealed_columns, validation_co
 from dashsearch.provenance import provenance
 from dashsearch.space.files import load_space
 from dashsearch.tables import write_table
-from dashsearch.training.data import prepare
 from dashsearch.training.rounds import Experiment, run_round
 from dashsearch.training.settings import TrainerSettings
+from dashsearch.training.store import read_prepared
 from dashsearch.training.tables import tabulate_round
 
 with job(snakemake.log[0]):
     torch.set_num_threads(1)
     settings = TrainerSettings(**snakemake.params.training)
     space = load_space(snakemake.input.space)
-    splits = read_splits(snakemake.input.splits)
     proposals = read_proposals(snakemake.input.proposals, space)
-    paths = dict(zip(snakemake.params.backbones, snakemake.input.features, strict=True))
+    paths = dict(zip(snakemake.params.backbones, snakemake.input.prepared, strict=True))
 
     @cache
     def data_of(backbone):
-        """Prepare a backbone's features when the first experiment asks for them."""
-        return prepare(read_features(paths[backbone]), splits, settings.components)
+        """Read a backbone's data when the first experiment asks for them."""
+        return read_prepared(paths[backbone])
 
     experiments = [
         Experiment(proposal.experiment_id, space.cell(proposal.cell), proposal.seed)
@@ -53,9 +50,8 @@ with job(snakemake.log[0]):
         """Say what made a table of this schema."""
         return provenance(
             schema,
-            libraries=("numpy", "scikit-learn", "torch"),
+            libraries=("numpy", "torch"),
             inputs={
-                "splits": splits["digest"],
                 "proposals": file_digest(snakemake.input.proposals),
                 **{name: file_digest(path) for name, path in paths.items()},
             },

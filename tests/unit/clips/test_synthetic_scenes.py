@@ -34,7 +34,7 @@ def test_a_positive_reaches_ego_exactly_at_its_event_time(task):
         traffic = scene(task, 1, ordinal).traffic
         gap = gap_m(traffic.ego, traffic.critical)
         if traffic.contact:
-            assert at(gap, traffic.event_time_s) == pytest.approx(0.0, abs=0.8)
+            assert at(gap, traffic.event_time_s) == pytest.approx(0.0, abs=0.4)
             before = traffic.event_time_s - 0.1 > TIMES_S
             assert (gap[before] > 0).all()
             assert np.isclose(gap[traffic.event_time_s < TIMES_S], 0.0, atol=1e-6).all()

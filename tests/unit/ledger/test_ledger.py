@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from dashsearch.errors import InputError
 from dashsearch.ledger.closing import close_arm, read_history
 from dashsearch.ledger.schema import ledger_columns, sealed_columns, validation_columns
-from dashsearch.tables import frame_of, read_note, read_table, write_table
 from dashsearch.provenance import provenance
 from dashsearch.space.space import Factor, Space
+from dashsearch.tables import frame_of, read_note, read_table, write_table
 
 COLUMNS = {"name": "string", "n": "int64", "score": "float64"}
 SPACE = Space("s", (Factor("backbone", "architecture", ("a", "b")), Factor("lr", "training", (1,))))

@@ -1,0 +1,52 @@
+"""The HDF5 store of prepared data: reduced once, read by every round."""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from dashsearch.errors import InputError
+from dashsearch.files import canonical_json, replacing
+from dashsearch.training.data import PreparedData, ScoredWindows, TrainingClips
+
+PREPARED_SCHEMA = "prepared/1"
+
+
+def write_prepared(target: str | Path, data: PreparedData, note: Mapping[str, Any]) -> None:
+    """Write prepared data; `note` says what made it."""
+    with replacing(target) as path, h5py.File(path, "w", libver="latest") as store:
+        for split in ("train", "validation", "test"):
+            part = getattr(data, split)
+            for field in fields(part):
+                value = getattr(part, field.name)
+                if value.dtype.kind == "U":
+                    value = value.astype(h5py.string_dtype())
+                store[f"{split}/{field.name}"] = value
+        store.attrs["backbone"] = data.backbone
+        store.attrs["digest"] = data.digest
+        store.attrs["schema"] = PREPARED_SCHEMA
+        store.attrs["provenance"] = canonical_json(note)
+
+
+def read_prepared(path: str | Path) -> PreparedData:
+    """Read prepared data whole; InputError if its schema is not this version's."""
+    with h5py.File(path, "r") as store:
+        if store.attrs["schema"] != PREPARED_SCHEMA:
+            raise InputError(f"{path} has the schema {store.attrs['schema']}; prepare it again.")
+
+        def read(split: str) -> dict[str, Any]:
+            group = store[split]
+            ids = np.asarray(group["clip_id"].asstr()[:], dtype=np.str_)
+            arrays = {name: group[name][:] for name in ("values", "label", "tte_s")}
+            return {**arrays, "clip_id": ids}
+
+        return PreparedData(
+            backbone=str(store.attrs["backbone"]),
+            train=TrainingClips(**read("train")),
+            validation=ScoredWindows(**read("validation")),
+            test=ScoredWindows(**read("test")),
+            digest=str(store.attrs["digest"]),
+        )
