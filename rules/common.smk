@@ -4,7 +4,7 @@ from dashsearch.config import validate_config
 from dashsearch.errors import InputError
 from dashsearch.features.registry import load_registry
 from dashsearch.space.files import load_space
-from dashsearch.training.version import trainer_identity
+from dashsearch.training.settings import TrainerSettings
 
 
 def resource_path(path):
@@ -22,7 +22,7 @@ try:
 except InputError as error:
     raise WorkflowError(str(error))
 
-TRAINER = trainer_identity(config["training"])
+TRAINER = TrainerSettings(**config["training"]).identity
 
 
 wildcard_constraints:

@@ -4,7 +4,7 @@ from dashsearch.clips.splits import read_splits
 from dashsearch.features.store import read_features
 from dashsearch.jobs import job
 from dashsearch.provenance import provenance
-from dashsearch.training.data import prepare
+from dashsearch.training.prepare import prepare
 from dashsearch.training.store import PREPARED_SCHEMA, write_prepared
 
 with job(snakemake.log[0]):

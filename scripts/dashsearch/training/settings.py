@@ -4,7 +4,9 @@ Nothing here imports torch, so that proposals can name the trainer without loadi
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+
+from dashsearch.files import digest
 
 # Part of every experiment's identity: raise it whenever the same cell and seed may score otherwise.
 TRAINER_VERSION = "trainer/1"
@@ -35,3 +37,8 @@ class TrainerSettings:
     warmup_fraction: float = 0.1
     gradient_clip: float = 1.0
     components: int | None = 48
+
+    @property
+    def identity(self) -> str:
+        """The trainer's version with a digest of these settings: part of every `experiment_id`."""
+        return f"{TRAINER_VERSION}-{digest(asdict(self))}"

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from dashsearch.errors import InputError
-from dashsearch.training import data
-from dashsearch.training.data import fit_reduction, prepare
+from dashsearch.training import prepare as preparation
+from dashsearch.training.prepare import fit_reduction, prepare
 
 
 def rows_of(features, splits, *names):
@@ -94,7 +94,7 @@ def test_the_fit_is_the_same_every_time_also_when_thinned(make_world, monkeypatc
     features, splits = make_world(dimensions=12)
     whole = prepare(features, splits, 5)
     assert np.array_equal(whole.train.values, prepare(features, splits, 5).train.values)
-    monkeypatch.setattr(data, "MAX_FITTED_FRAMES", 300)
+    monkeypatch.setattr(preparation, "MAX_FITTED_FRAMES", 300)
     thinned = prepare(features, splits, 5)
     assert np.array_equal(thinned.train.values, prepare(features, splits, 5).train.values)
     assert not np.array_equal(thinned.train.values, whole.train.values)

@@ -8,7 +8,7 @@ import pytest
 
 from dashsearch.errors import InputError
 from dashsearch.training import rounds
-from dashsearch.training.data import prepare
+from dashsearch.training.prepare import prepare
 from dashsearch.training.rounds import Experiment, run_round
 from dashsearch.training.trainer import TrainerSettings
 

@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from dashsearch.errors import InputError
-from dashsearch.training.data import prepare
 from dashsearch.training.encoders import ENCODERS
 from dashsearch.training.losses import LOSSES
 from dashsearch.training.metrics import score_split
 from dashsearch.training.model import build_model
+from dashsearch.training.prepare import prepare
 from dashsearch.training.trainer import (
     TrainerSettings,
     parameter_groups,

@@ -1,0 +1,172 @@
+"""From cached features to the arrays that an experiment trains on and is scored on.
+
+Everything that is fitted here (means, scales, principal components) is fitted on the windows of
+the training clips only.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.decomposition import PCA
+
+from dashsearch.errors import InputError
+from dashsearch.features.store import FeatureSet
+from dashsearch.files import digest
+from dashsearch.seeds import derive_seed
+from dashsearch.training.data import PreparedData, ScoredWindows, TrainingClips
+
+SPLITS = ("train", "validation", "test")
+# More frames than these are thinned before the principal components are fitted.
+MAX_FITTED_FRAMES = 12_000
+# A dimension that varies less than this share of its mean is rounding noise, not a feature.
+LEAST_VARIATION = 1e-6
+
+
+@dataclass(frozen=True)
+class Reduction:
+    """An affine map of frames: standardise, project on components (if any), scale.
+
+    y = ((x - mean) / deviation) components^T / scale
+    """
+
+    mean: NDArray[np.float64]
+    deviation: NDArray[np.float64]
+    components: NDArray[np.float64] | None
+    scale: float
+
+    def apply(self, values: NDArray[Any]) -> NDArray[np.float32]:
+        """Map (..., D) to (..., C) float32."""
+        frames = (values.reshape(-1, values.shape[-1]) - self.mean) / self.deviation
+        if self.components is not None:
+            frames = frames @ self.components.T / self.scale
+        return frames.astype(np.float32).reshape(*values.shape[:-1], -1)
+
+
+def prepare(
+    features: FeatureSet, splits: Mapping[str, Any], components: int | None
+) -> PreparedData:
+    """Standardise and reduce one backbone's features and divide them into the splits.
+
+    Dimensions are standardised, then replaced by their first principal components where there are
+    more of them than `components`. The components keep their relative sizes (no whitening); one
+    factor brings their mean variance to 1.
+
+    Parameters
+    ----------
+    features
+        Features (N, T, D) of every window of the task.
+    splits
+        The content of splits.json. Its clips without windows (those that could not be decoded) are
+        left out.
+    components
+        Dimensions to keep; None keeps all.
+
+    Raises
+    ------
+    InputError
+        If a feature is not finite, a split holds no windows, one class or a TTE without a positive,
+        a clip lacks a TTE that others have, or a clip is in two splits.
+    """
+    where = f"features of backbone {features.backbone}"
+    rows = _rows_of_splits(features, splits, where)
+    finite = np.isfinite(features.values).all(axis=(1, 2))
+    if not finite.all():
+        raise InputError(
+            f"{where}: clip {features.clip_id[~finite][0]} has values that are not finite; "
+            "extract the features again."
+        )
+    values = features.values[rows["train"]]
+    reduction = fit_reduction(values.reshape(-1, values.shape[-1]), components)
+    return PreparedData(
+        backbone=features.backbone,
+        train=_training_clips(features, rows["train"], reduction),
+        validation=_scored_windows(features, rows["validation"], reduction),
+        test=_scored_windows(features, rows["test"], reduction),
+        digest=digest(
+            {"features": features.digest, "clips": splits["clips"], "components": components}
+        ),
+    )
+
+
+def fit_reduction(frames: NDArray[Any], components: int | None) -> Reduction:
+    """Fit means, deviations and principal components on (n, D) frames.
+
+    The components are exact (eigenvectors of the covariance, signs fixed by their largest entry).
+    More than `MAX_FITTED_FRAMES` frames are thinned by a fixed draw for them.
+    """
+    frames = frames.astype(np.float64)
+    mean, deviation = frames.mean(axis=0), frames.std(axis=0)
+    deviation[deviation <= LEAST_VARIATION * np.abs(mean)] = 1.0
+    deviation[deviation == 0] = 1.0
+    kept = min(components or frames.shape[1], len(frames))
+    if kept >= frames.shape[1]:
+        return Reduction(mean, deviation, None, 1.0)
+    frames = (frames - mean) / deviation
+    if len(frames) > MAX_FITTED_FRAMES:
+        generator = np.random.default_rng(derive_seed("principal components", len(frames)))
+        frames = frames[np.sort(generator.choice(len(frames), MAX_FITTED_FRAMES, replace=False))]
+    pca = PCA(kept, svd_solver="covariance_eigh").fit(frames)
+    return Reduction(mean, deviation, pca.components_, float(pca.explained_variance_.mean()) ** 0.5)
+
+
+def _rows_of_splits(
+    features: FeatureSet, splits: Mapping[str, Any], where: str
+) -> dict[str, NDArray[np.intp]]:
+    """Rows of the features that belong to each split, in the order of (clip, TTE)."""
+    clips: Mapping[str, Sequence[str]] = splits["clips"]
+    everyone = [clip for split in SPLITS for clip in clips[split]]
+    if len(set(everyone)) < len(everyone):
+        twice = next(clip for clip in everyone if everyone.count(clip) > 1)
+        raise InputError(
+            f"splits: clip {twice} is listed twice; make the splits again, each clip in one."
+        )
+    order = np.lexsort((features.tte_s, features.clip_id))
+    times = np.unique(features.tte_s)
+    rows = {}
+    for split in SPLITS:
+        chosen = order[np.isin(features.clip_id[order], np.asarray(clips[split], dtype=np.str_))]
+        label = features.label[chosen]
+        if len(np.unique(label)) < 2:
+            found = f"only label {label[0]}" if len(chosen) else "no windows"
+            raise InputError(
+                f"{where}: the {split} split holds {found}; it needs clips of both classes, so "
+                "add clips or change the shares of the split."
+            )
+        clip_id = features.clip_id[chosen]
+        names, counts = np.unique(clip_id, return_counts=True)
+        whole = counts == len(times)
+        if not whole.all() or not (features.tte_s[chosen].reshape(-1, len(times)) == times).all():
+            culprit = names[~whole][0] if not whole.all() else names[0]
+            raise InputError(
+                f"{where}: clip {culprit} does not have one window at each time to event of "
+                f"{times.tolist()} s; decode the windows again."
+            )
+        rows[split] = chosen
+    return rows
+
+
+def _training_clips(
+    features: FeatureSet, rows: NDArray[np.intp], reduction: Reduction
+) -> TrainingClips:
+    times = np.unique(features.tte_s)
+    values = reduction.apply(features.values[rows])
+    return TrainingClips(
+        values=values.reshape(-1, len(times), *values.shape[1:]),
+        label=features.label[rows][:: len(times)].astype(np.float32),
+        tte_s=times,
+        clip_id=features.clip_id[rows][:: len(times)],
+    )
+
+
+def _scored_windows(
+    features: FeatureSet, rows: NDArray[np.intp], reduction: Reduction
+) -> ScoredWindows:
+    return ScoredWindows(
+        values=reduction.apply(features.values[rows]),
+        label=features.label[rows],
+        tte_s=features.tte_s[rows],
+        clip_id=features.clip_id[rows],
+    )
