@@ -165,7 +165,7 @@ def _escape(
         before_s = knobs.late_snapshot_s if late else knobs.snapshot_s
         for _ in range(TRIES):
             time_s = encounter.event_time_s - rng.uniform(*before_s)
-            course = _variant(rng, maneuver, encounter, time_s)
+            course = _variant(rng, maneuver, encounter, time_s, knobs)
             if course is None:
                 continue
             ego, actor = Ego(ego_x_m, course.ego_z_m), _actor(look, course)
@@ -175,7 +175,11 @@ def _escape(
 
 
 def _variant(
-    rng: np.random.Generator, maneuver: str, encounter: Encounter, time_s: float
+    rng: np.random.Generator,
+    maneuver: str,
+    encounter: Encounter,
+    time_s: float,
+    knobs: CrossingKnobs,
 ) -> Course | None:
     """One escape through the positive's place at `time_s`, or None where it makes no sense."""
     x_there = at(encounter.course.x_m, time_s)
@@ -183,7 +187,7 @@ def _variant(
     speed, toward = encounter.speed_mps, encounter.course.yaw_rad
     x, yaw, along = constant(x_there), toward, constant(0.0)
     if maneuver == "yields":
-        stop_s = time_s + rng.uniform(-1.0, 0.8)
+        stop_s = time_s - rng.uniform(*knobs.yielded_before_s)
         to_go = distance_while_braking(stop_s - TIMES_S, speed, rng.uniform(0.8, 1.6))
         x = x_there + encounter.side * (to_go - at(to_go, time_s))
     elif maneuver == "stands":
@@ -203,7 +207,7 @@ def _variant(
         along = ahead * speed * (TIMES_S - time_s)
         yaw = constant(0.0 if ahead > 0 else np.pi)
     else:
-        stop_s, braking = time_s + rng.uniform(-0.5, 0.8), rng.uniform(2.2, 4.5)
+        stop_s, braking = time_s - rng.uniform(*knobs.stopped_before_s), rng.uniform(2.2, 4.5)
         ego_z = travel(_stopping(encounter.cruise_mps, stop_s, braking))
         x = encounter.unhindered_x_m
     where = at(ego_z, time_s) + at(encounter.distance_m, time_s)

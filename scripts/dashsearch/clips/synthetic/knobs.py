@@ -69,6 +69,8 @@ class CrossingKnobs:
     near_miss_m: Range = (0.6, 1.4)
     snapshot_s: Range = (0.4, 1.6)
     late_snapshot_s: Range = (0.3, 0.9)
+    yielded_before_s: Range = (-0.8, 1.0)
+    stopped_before_s: Range = (-0.8, 0.5)
     margin_m: float = 0.6
     from_right_share: float = 0.9
     bystanders: int = 2
