@@ -64,13 +64,13 @@ class CrossingKnobs:
     start_s: Range = (2.0, 3.0)
     from_standstill_share: float = 0.35
     actor_mix: tuple[float, float, float] = (0.55, 0.20, 0.25)
-    escape_mix: tuple[float, float, float, float, float] = (0.24, 0.16, 0.28, 0.12, 0.20)
+    escape_mix: tuple[float, float, float, float, float] = (0.28, 0.20, 0.28, 0.12, 0.12)
     near_miss_share: float = 0.15
     near_miss_m: Range = (0.6, 1.4)
     snapshot_s: Range = (0.4, 1.6)
     late_snapshot_s: Range = (0.3, 0.9)
-    yielded_before_s: Range = (-0.8, 1.0)
-    stopped_before_s: Range = (-0.8, 0.5)
+    yielded_before_s: Range = (0.0, 1.4)
+    stopped_before_s: Range = (-0.6, 0.7)
     margin_m: float = 0.6
     from_right_share: float = 0.9
     bystanders: int = 2
@@ -88,5 +88,5 @@ HIGHWAY = HighwayKnobs(
     camera=CameraKnobs(field_of_view_deg=(48.0, 62.0), shake_rad=0.010, yaw_rad=0.008, flicker=0.06)
 )
 CROSSING = CrossingKnobs(
-    camera=CameraKnobs(field_of_view_deg=(72.0, 90.0), shake_rad=0.003, yaw_rad=0.003, flicker=0.04)
+    camera=CameraKnobs(field_of_view_deg=(80.0, 96.0), shake_rad=0.003, yaw_rad=0.003, flicker=0.04)
 )
