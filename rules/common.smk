@@ -4,6 +4,7 @@ from dashsearch.config import validate_config
 from dashsearch.errors import InputError
 from dashsearch.features.registry import load_registry
 from dashsearch.space.files import load_space
+from dashsearch.training.levels import check_space
 from dashsearch.training.settings import TrainerSettings
 
 
@@ -16,6 +17,7 @@ try:
     config = validate_config(config)
     SPACE_FILE = resource_path(config["space"])
     SPACE = load_space(SPACE_FILE)
+    check_space(SPACE)
     REGISTRY_FILE = resource_path("resources/backbones.yaml")
     BACKBONES = SPACE.factor("backbone").levels
     load_registry(REGISTRY_FILE).require(BACKBONES)

@@ -5,11 +5,11 @@ import pandas as pd
 import pytest
 
 from dashsearch.analysis.analyse import analyse_task, write_analysis
-from dashsearch.analysis.planted import plant_task, planted_ledger
 from dashsearch.analysis.results import plain
 from dashsearch.analysis.settings import AnalysisSettings
 from dashsearch.errors import InputError
 from dashsearch.space.space import Factor, Space
+from planted import plant_task, planted_ledger
 
 SPACE = Space(
     "small",

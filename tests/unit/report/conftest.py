@@ -1,10 +1,10 @@
 import pytest
 
 from dashsearch.analysis.analyse import analyse_task, write_analysis
-from dashsearch.analysis.planted import plant_task, planted_ledger
 from dashsearch.analysis.settings import AnalysisSettings
 from dashsearch.report.page import TaskReport
 from dashsearch.space.space import Factor, Space
+from planted import plant_task, planted_ledger
 
 SPACE = Space(
     "small",
