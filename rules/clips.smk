@@ -44,6 +44,7 @@ rule index_clips:
         runtime=60,
     params:
         adapter=get_adapter,
+        videos_state=get_videos_state,
         windows=config["windows"],
         max_marked_share=config["max_marked_share"],
     script:
@@ -88,6 +89,7 @@ rule decode_windows:
         runtime=240,
     params:
         windows=config["windows"],
+        max_marked_share=config["max_marked_share"],
     script:
         "../scripts/decode_windows.py"
 

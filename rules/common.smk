@@ -1,6 +1,7 @@
 """The validated config, and the input functions that the rules share."""
 
-from dashsearch.config import validate_config
+from dashsearch.clips.adapters import read_clips, videos_state
+from dashsearch.config import check_budgets, validate_config
 from dashsearch.errors import InputError
 from dashsearch.features.registry import load_registry
 from dashsearch.space.files import load_space
@@ -20,7 +21,14 @@ try:
     check_space(SPACE)
     REGISTRY_FILE = resource_path("resources/backbones.yaml")
     BACKBONES = SPACE.factor("backbone").levels
-    load_registry(REGISTRY_FILE).require(BACKBONES)
+    REGISTRY = load_registry(REGISTRY_FILE)
+    REGISTRY.require(BACKBONES)
+    check_budgets(config["arms"], SPACE.size)
+    for task in config["tasks"].values():
+        if task["source"] != "embedded":
+            read_clips(
+                task["source"], task.get("file") or Path(task["folder"], "train.csv")
+            )
 except InputError as error:
     raise WorkflowError(str(error))
 
@@ -103,3 +111,17 @@ def get_arm_files(name):
 def get_arms_of(policy):
     """The names of the arms that run a policy."""
     return [name for name, arm in config["arms"].items() if arm["policy"] == policy]
+
+
+def get_policy_settings(wildcards):
+    """The policy's own settings: those of the arm that are not its budget."""
+    budget = ("policy", "seeds", "rounds", "experiments_per_round")
+    arm = config["arms"][wildcards.arm]
+    return {name: value for name, value in arm.items() if name not in budget}
+
+
+def get_videos_state(wildcards):
+    """What a user's own videos are now: a replaced or added file has to be seen."""
+    if config["tasks"][wildcards.task]["source"] == "embedded":
+        return ""
+    return videos_state(get_adapter(wildcards), get_source(wildcards))

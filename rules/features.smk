@@ -4,7 +4,6 @@
 rule extract_features:
     input:
         windows="results/{task}/clips/windows.h5",
-        registry=REGISTRY_FILE,
     output:
         features="results/{task}/features/{backbone}.h5",
     log:
@@ -16,6 +15,9 @@ rule extract_features:
     resources:
         mem_mb=4000,
         runtime=240,
+    params:
+        # The entry, not the file: a word in another backbone's description remakes nothing.
+        backbone=lambda wildcards: REGISTRY.get(wildcards.backbone).identity(),
     script:
         "../scripts/extract_features.py"
 

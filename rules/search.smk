@@ -5,7 +5,7 @@ rule propose_round:
     input:
         # Validation results of earlier rounds and the space: nothing else can reach a proposal.
         history=get_history,
-        space=SPACE_FILE,
+        space=ancient(SPACE_FILE),
     output:
         proposals="results/{task}/arms/{arm}/seed{seed}/round{round}/proposals.jsonl",
     log:
@@ -16,7 +16,13 @@ rule propose_round:
         mem_mb=1000,
         runtime=10,
     params:
-        arm=lambda wildcards: config["arms"][wildcards.arm],
+        # Neither rounds nor seeds: more of them must not remake what is there.
+        policy=lambda wildcards: config["arms"][wildcards.arm]["policy"],
+        settings=get_policy_settings,
+        experiments=lambda wildcards: config["arms"][wildcards.arm][
+            "experiments_per_round"
+        ],
+        space_digest=SPACE.digest,
         campaign_seed=config["seed"],
         trainer=TRAINER,
         tte_s=config["windows"]["tte_s"],
@@ -30,7 +36,7 @@ rule train_round:
             "results/{{task}}/prepared/{backbone}.h5",
             backbone=BACKBONES,
         ),
-        space=SPACE_FILE,
+        space=ancient(SPACE_FILE),
         proposals="results/{task}/arms/{arm}/seed{seed}/round{round}/proposals.jsonl",
     output:
         validation="results/{task}/arms/{arm}/seed{seed}/round{round}/validation.parquet",
@@ -63,7 +69,7 @@ rule close_arm:
         validation=get_round_files("validation"),
         test=get_round_files("test"),
         costs=get_round_files("costs"),
-        space=SPACE_FILE,
+        space=ancient(SPACE_FILE),
     output:
         ledger="results/{task}/arms/{arm}/seed{seed}/ledger.parquet",
         costs="results/{task}/arms/{arm}/seed{seed}/costs.parquet",

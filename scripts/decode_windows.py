@@ -13,5 +13,6 @@ with job(snakemake.log[0]):
         Path(snakemake.input.table).parent,
         WindowSettings(**snakemake.params.windows),
         snakemake.output.windows,
+        max_marked_share=snakemake.params.max_marked_share,
         workers=snakemake.threads,
     )

@@ -16,14 +16,19 @@ from dashsearch.errors import InputError
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
 Share = Annotated[float, Field(ge=0, le=1)]
+PositiveShare = Annotated[float, Field(gt=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(gt=0)]
+
+
+# Folders beside those of the tasks, and headings of the report.
+RESERVED_TASK_NAMES = {"report", "benchmarks", "answers", "reading", "provenance"}
 
 
 class Model(BaseModel):
     """A part of the config: unknown keys are refused, and nothing is converted silently."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class EmbeddedTask(Model):
@@ -70,9 +75,9 @@ class Windows(Model):
 class Split(Model):
     """Shares of the clips, drawn by clip and stratified by label."""
 
-    train: Share = 0.6
-    validation: Share = 0.2
-    test: Share = 0.2
+    train: PositiveShare = 0.6
+    validation: PositiveShare = 0.2
+    test: PositiveShare = 0.2
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -161,6 +166,13 @@ class Config(Model):
     training: Training = Training()
     analysis: Analysis = Analysis()
 
+    @model_validator(mode="after")
+    def _free_names(self) -> Self:
+        taken = sorted(RESERVED_TASK_NAMES & set(self.tasks))
+        if taken:
+            raise ValueError(f"tasks.{taken[0]} has a name that results/ needs; rename the task")
+        return self
+
 
 def validate_config(raw: Mapping[str, Any]) -> dict[str, Any]:
     """Check a config and fill in its defaults.
@@ -186,6 +198,23 @@ def validate_config(raw: Mapping[str, Any]) -> dict[str, Any]:
     return config.model_dump()
 
 
+def check_budgets(arms: Mapping[str, Mapping[str, Any]], cells: int) -> None:
+    """Check that no arm that never repeats a cell asks for more cells than the space has.
+
+    Raises
+    ------
+    InputError
+        Names the arm, its budget and the number of cells.
+    """
+    for name, arm in arms.items():
+        budget = arm["rounds"] * arm["experiments_per_round"]
+        if arm["policy"] in ("random", "evolution") and budget > cells:
+            raise InputError(
+                f"config: arms.{name}: rounds x experiments_per_round is {budget}, but the space "
+                f"has {cells} cells and {arm['policy']} never repeats one; lower the budget."
+            )
+
+
 def _check_source(name: str, task: EmbeddedTask | NexarTask | CsvTask) -> None:
     if isinstance(task, NexarTask) and not Path(task.folder, "train.csv").is_file():
         raise InputError(
@@ -200,8 +229,8 @@ def _check_source(name: str, task: EmbeddedTask | NexarTask | CsvTask) -> None:
 
 def _sentence(problem: Mapping[str, Any]) -> str:
     """Say what is wrong with one key, and what would be right."""
-    path = ".".join(str(part) for part in _keys(problem["loc"])) or "the whole"
-    return f"{path}: {_complaint(problem)}"
+    path = ".".join(str(part) for part in _keys(problem["loc"]))
+    return f"{path}: {_complaint(problem)}" if path else _complaint(problem)
 
 
 def _complaint(problem: Mapping[str, Any]) -> str:

@@ -1,5 +1,6 @@
 """Writing files so that no half file ever carries its final name."""
 
+import glob
 import hashlib
 import json
 import os
@@ -17,9 +18,13 @@ def replacing(target: str | os.PathLike[str]) -> Iterator[Path]:
     """
     target = Path(target)
     target.parent.mkdir(parents=True, exist_ok=True)
+    for stale in target.parent.glob(f".{glob.escape(target.stem)}.*.partial{target.suffix}"):
+        stale.unlink(missing_ok=True)  # of a process that was killed: one job writes one target
     temporary = target.with_name(f".{target.stem}.{os.getpid()}.partial{target.suffix}")
     try:
         yield temporary
+        with temporary.open("rb") as stream:
+            os.fsync(stream.fileno())
         os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)

@@ -21,7 +21,9 @@ def job(log: str | Path) -> Iterator[logging.Logger]:
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     logger = logging.getLogger("dashsearch")
     logger.setLevel(logging.INFO)
-    logger.addHandler(handler)
+    loggers = (logger, logging.getLogger("py.warnings"))
+    for receiver in loggers:
+        receiver.addHandler(handler)
     logging.captureWarnings(True)
     try:
         yield logger
@@ -33,5 +35,7 @@ def job(log: str | Path) -> Iterator[logging.Logger]:
         logger.exception("this is a bug in dashsearch; the traceback says where")
         raise
     finally:
-        logger.removeHandler(handler)
+        logging.captureWarnings(False)
+        for receiver in loggers:
+            receiver.removeHandler(handler)
         handler.close()

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dashsearch.errors import InputError
+from dashsearch.files import digest
 
 SPLITS = ("train", "validation", "test")
 
@@ -82,7 +83,7 @@ def read_clips(adapter: str, table: str | Path) -> list[ClipRecord]:
     if adapter not in ADAPTERS:
         raise InputError(f"the adapter {adapter!r} is unknown; use {' or '.join(ADAPTERS)}.")
     clips = ADAPTERS[adapter](Path(table))
-    _check_ids(clips)
+    _check_distinct(clips)
     check_classes([clip.label for clip in clips], str(table))
     return clips
 
@@ -90,7 +91,7 @@ def read_clips(adapter: str, table: str | Path) -> list[ClipRecord]:
 def read_nexar(table: Path) -> list[ClipRecord]:
     """Read Nexar's train.csv; the video of a clip is train/<id>.mp4, its id padded if needed."""
     return [
-        _record(row, NEXAR, where, _nexar_path(table.parent, row["id"]))
+        _record(row, NEXAR, where, _nexar_path(table.parent, row["id"], where))
         for where, row in _rows(table, NEXAR)
     ]
 
@@ -116,11 +117,27 @@ def check_classes(labels: Sequence[int], where: str) -> None:
             )
 
 
-def _nexar_path(folder: Path, clip_id: str) -> str:
+def videos_state(adapter: str, table: str | Path) -> str:
+    """Digest of name, size and time of change of every listed video: it changes if one does."""
+    table = Path(table)
+    state = []
+    for clip in read_clips(adapter, table):
+        path = table.parent / clip.path
+        found = path.stat() if path.is_file() else None
+        state.append([clip.path, found and found.st_size, found and found.st_mtime_ns])
+    return digest(state)
+
+
+def _nexar_path(folder: Path, clip_id: str, where: str) -> str:
     """Path of a clip; tables that went through a spreadsheet have lost the zeros of their ids."""
-    for name in (clip_id, clip_id.zfill(5)):
-        if (folder / "train" / f"{name}.mp4").exists():
-            return f"train/{name}.mp4"
+    try:
+        for name in (clip_id, clip_id.zfill(5)):
+            if (folder / "train" / f"{name}.mp4").exists():
+                return f"train/{name}.mp4"
+    except (OSError, ValueError):
+        raise InputError(
+            f"{where}: the id {clip_id[:20]!r}… cannot be the name of a file; correct it."
+        ) from None
     return f"train/{clip_id}.mp4"
 
 
@@ -128,24 +145,37 @@ def _rows(table: Path, columns: _Columns) -> Iterator[tuple[str, dict[str, str]]
     """Yield place and row of a CSV, its columns checked first."""
     if not table.is_file():
         raise InputError(f"there is no file {table}; correct the task's path in the config.")
-    with table.open(newline="", encoding="utf-8-sig") as stream:
-        reader = csv.DictReader(stream, restval="")
-        found = reader.fieldnames or []
-        missing = [name for name in columns.required() if name not in found]
-        if missing:
-            raise InputError(
-                f"{table}: the column {missing[0]} is missing; "
-                f"the header has to hold {', '.join(columns.required())}."
-            )
-        empty = True
-        for row in reader:
-            empty = False
-            where = f"{table} line {reader.line_num}"
-            if None in row:
-                raise InputError(f"{where}: the row has more fields than the header; correct it.")
-            yield where, {name: value.strip() for name, value in row.items()}
-        if empty:
-            raise InputError(f"{table}: the table has no row; add the clips.")
+    try:
+        with table.open(newline="", encoding="utf-8-sig") as stream:
+            yield from _checked_rows(csv.DictReader(stream, restval=""), table, columns)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(
+            f"{table} is not a CSV in UTF-8 ({error}); save it again as one."
+        ) from None
+
+
+def _checked_rows(
+    reader: "csv.DictReader[str]", table: Path, columns: _Columns
+) -> Iterator[tuple[str, dict[str, str]]]:
+    found = list(reader.fieldnames or [])
+    missing = [name for name in columns.required() if name not in found]
+    if missing:
+        raise InputError(
+            f"{table}: the column {missing[0]} is missing; "
+            f"the header has to hold {', '.join(columns.required())}."
+        )
+    twice = [name for name, count in Counter(found).items() if count > 1]
+    if twice:
+        raise InputError(f"{table}: the column {twice[0]} stands twice; remove one.")
+    empty = True
+    for row in reader:
+        empty = False
+        where = f"{table} line {reader.line_num}"
+        if None in row:
+            raise InputError(f"{where}: the row has more fields than the header; correct it.")
+        yield where, {name: value.strip() for name, value in row.items()}
+    if empty:
+        raise InputError(f"{table}: the table has no row; add the clips.")
 
 
 def _record(row: Mapping[str, str], columns: _Columns, where: str, path: str) -> ClipRecord:
@@ -188,11 +218,16 @@ def _seconds(row: Mapping[str, str], column: str, where: str) -> float | None:
     return value
 
 
-def _check_ids(clips: Sequence[ClipRecord]) -> None:
-    counts = Counter(clip.clip_id for clip in clips)
-    for clip in reversed(clips):
-        if counts[clip.clip_id] > 1:
-            raise InputError(
-                f"{clip.where}: the id {clip.clip_id} stands {counts[clip.clip_id]} times; "
-                "give every clip its own."
-            )
+def _check_distinct(clips: Sequence[ClipRecord]) -> None:
+    """Refuse an id or a video that stands twice: one clip must not be in two splits."""
+    for what, values in (
+        ("id", [clip.clip_id for clip in clips]),
+        ("video", [clip.path for clip in clips]),
+    ):
+        counts = Counter(values)
+        for clip, value in zip(reversed(clips), reversed(values), strict=True):
+            if counts[value] > 1:
+                raise InputError(
+                    f"{clip.where}: the {what} {value} stands {counts[value]} times; "
+                    "give every clip its own."
+                )

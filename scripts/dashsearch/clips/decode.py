@@ -12,6 +12,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from dashsearch.clips.adapters import check_classes
+from dashsearch.clips.manifest import check_marked
 from dashsearch.clips.probe import ClipProblem, seconds
 from dashsearch.clips.windows import (
     WINDOWS_SCHEMA,
@@ -26,6 +28,10 @@ from dashsearch.provenance import provenance
 # A frame counts as shown at an instant if its time is at most this much later: time stamps are
 # rounded to the container's time base.
 TOLERANCE_S = 1e-3
+# How long the last frame may stand beyond its own end: containers round durations.
+LAST_FRAME_S = 0.2
+# Decoded clips that wait to be written may take this much together.
+MEMORY_BYTES = 400_000_000
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +42,7 @@ def decode_windows(
     settings: WindowSettings,
     target: str | Path,
     *,
+    max_marked_share: float,
     workers: int,
 ) -> None:
     """Decode the windows of all usable clips.
@@ -49,8 +56,15 @@ def decode_windows(
         From `manifest.read_manifest`.
     root
         The folder that the manifest's paths start from.
+    max_marked_share
+        Largest share of marked clips, those of the manifest included, that is not an error.
     workers
         Threads; each decodes one clip at a time, on one thread (PyAV releases Python's lock).
+
+    Raises
+    ------
+    InputError
+        If too many clips are marked, or a class has none left.
     """
     usable = manifest[manifest["status"] == "ok"].sort_values("clip_id")
     clips = usable[["clip_id", "path", "label", "reference_time_s"]].to_dict("records")
@@ -75,7 +89,7 @@ def decode_windows(
     ):
         writer = WindowsWriter(store, settings)
         # Batches bound the memory: no more than this many clips wait to be written.
-        size = 4 * workers
+        size = max(1, min(4 * workers, MEMORY_BYTES // _bytes_of_clip(settings)))
         for first in range(0, len(clips), size):
             batch = clips[first : first + size]
             for clip, result in zip(batch, pool.map(decode, batch), strict=True):
@@ -85,7 +99,16 @@ def decode_windows(
                 else:
                     writer.append(result)
             logger.info("decoded %d of %d clips", first + len(batch), len(clips))
+        known = manifest.loc[manifest["status"] == "marked", "problem"].to_list()
+        check_marked([*marked.values(), *known], len(manifest), max_marked_share)
+        check_classes(
+            [clip["label"] for clip in clips if clip["clip_id"] not in marked], "decoding"
+        )
         writer.close(marked, canonical_json(note))
+
+
+def _bytes_of_clip(settings: WindowSettings) -> int:
+    return len(settings.tte_s) * settings.frames * settings.height * settings.width * 3
 
 
 def decode_clip(clip: dict[str, Any], root: str | Path, settings: WindowSettings) -> ClipWindows:
@@ -187,5 +210,13 @@ def _collect(
         if len(shown) == len(instants):
             break
         previous = frame
+    if previous is not None:
+        # The last frame stays on the screen for as long as it says, and no longer.
+        end = seconds(previous.pts, stream) + seconds(previous.duration, stream) - start
+        if len(shown) < len(instants) and instants[-1] > end + LAST_FRAME_S:
+            raise ClipProblem(
+                f"{container.name} ends at {end:.3f} s, before {instants[-1]:.3f} s; "
+                "copy it again or remove the row."
+            )
     show(until=np.inf)
     return np.stack(frames), np.array(shown)

@@ -84,7 +84,7 @@ def index_clips(
 
     with ThreadPoolExecutor(workers) as pool:
         found = list(pool.map(look, records))
-    _check_marked(
+    check_marked(
         [str(p) for p in found if isinstance(p, ClipProblem)], len(records), max_marked_share
     )
     usable = [r for r, facts in zip(records, found, strict=True) if isinstance(facts, VideoFacts)]
@@ -93,7 +93,7 @@ def index_clips(
     rows = [
         _row(record, facts, events, windows) for record, facts in zip(records, found, strict=True)
     ]
-    _check_marked([row["problem"] for row in rows if row["problem"]], len(rows), max_marked_share)
+    check_marked([row["problem"] for row in rows if row["problem"]], len(rows), max_marked_share)
     check_classes([row["label"] for row in rows if not row["problem"]], "after marking")
     return frame_of(rows, COLUMNS)
 
@@ -189,7 +189,8 @@ def _row(
     }
 
 
-def _check_marked(problems: Sequence[str], clips: int, max_marked_share: float) -> None:
+def check_marked(problems: Sequence[str], clips: int, max_marked_share: float) -> None:
+    """Raise InputError if more than this share of the clips has a problem."""
     share = len(problems) / clips
     if share > max_marked_share:
         raise InputError(

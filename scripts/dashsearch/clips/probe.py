@@ -5,6 +5,9 @@ from pathlib import Path
 
 import av
 
+# A sound track may be longer than the video by this much.
+MISSING_END_S = 1.0
+
 
 class ClipProblem(Exception):  # noqa: N818  (a finding about a clip, not a failure of ours)
     """Why one clip cannot be used, in one sentence that starts with the file."""
@@ -36,7 +39,11 @@ def probe_video(path: str | Path, name: str) -> VideoFacts:
         If the file is missing, empty, no video, or truncated.
     """
     path = Path(path)
-    if not path.is_file():
+    try:
+        there = path.is_file()
+    except (OSError, ValueError):
+        there = False
+    if not there:
         raise ClipProblem(f"{name} is missing; copy it there or remove the row.")
     if path.stat().st_size == 0:
         raise ClipProblem(f"{name} has zero bytes; copy it again or remove the row.")
@@ -63,12 +70,19 @@ def _read_packets(container: "av.container.InputContainer", name: str) -> VideoF
         corrupt = corrupt or packet.is_corrupt
         end = max(end, seconds(packet.pts + (packet.duration or 0), stream))
     declared = stream.frames or count
+    duration = end - start
+    # Containers that do not count their frames (Matroska) still say how long they are.
+    promised = 0.0 if stream.frames else (container.duration or 0) / 1e6 - start
     if corrupt or count < declared or count == 0:
         raise ClipProblem(
             f"{name} is truncated: it holds {count} of {declared} frames; "
             "copy it again or remove the row."
         )
-    duration = end - start
+    if duration < promised - MISSING_END_S:
+        raise ClipProblem(
+            f"{name} is truncated: it holds {duration:.1f} of {promised:.1f} s; "
+            "copy it again or remove the row."
+        )
     return VideoFacts(duration, count / duration, stream.width, stream.height)
 
 

@@ -31,10 +31,20 @@ class Backbone:
     family: Family
     sees: Sees
     dimension: int
-    description: str
-    licence: str
+    description: str = ""
+    licence: str = ""
     weights: str = ""
     parameters: int = 0
+
+    def identity(self) -> dict[str, Any]:
+        """Return what decides the features, as plain data: all but the prose."""
+        return {
+            "name": self.name,
+            "family": self.family,
+            "sees": self.sees,
+            "dimension": self.dimension,
+            "weights": self.weights,
+        }
 
 
 @dataclass(frozen=True)

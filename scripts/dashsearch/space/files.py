@@ -20,6 +20,9 @@ class _LineLoader(yaml.SafeLoader):
         mapping: dict[Any, Any] = {}
         for key_node, value_node in node.value:
             key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, str):
+                line = key_node.start_mark.line + 1
+                raise InputError(f"line {line}: the key {key!r} is not text; correct it.")
             if key in mapping:
                 line = key_node.start_mark.line + 1
                 raise InputError(f"line {line}: the key {key!r} stands twice; keep one.")
@@ -52,6 +55,8 @@ def load_space(path: str | Path) -> Space:
         raise InputError(
             f"the space file {path} does not exist; correct `space` in the config."
         ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is not a readable text file ({error}); correct it.") from None
     except yaml.YAMLError as error:
         detail = " ".join(str(error).split())
         raise InputError(f"{path} is not valid YAML ({detail}); correct it there.") from None

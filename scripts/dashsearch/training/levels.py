@@ -4,6 +4,7 @@ Nothing here imports torch, so the workflow can ask at every start. A test compa
 the trainer's own registries.
 """
 
+import math
 from collections.abc import Callable, Mapping
 
 from dashsearch.errors import InputError
@@ -21,11 +22,18 @@ NUMBERS: Mapping[str, tuple[Callable[[float], bool], str]] = {
         lambda level: level > 0 and level % HIDDEN_SIZE_STEP == 0,
         f"a positive multiple of {HIDDEN_SIZE_STEP}",
     ),
-    "dropout": (lambda level: 0 <= level < 1, "a number in [0, 1)"),
-    "learning_rate": (lambda level: level > 0, "a positive number"),
-    "weight_decay": (lambda level: level >= 0, "a number of at least 0"),
+    "dropout": (lambda level: 0 <= level <= 0.9, "a number from 0 to 0.9"),
+    "learning_rate": (
+        lambda level: 0 < level < math.inf,
+        "a positive number (YAML reads 1e-4 as text: write 1.0e-4)",
+    ),
+    "weight_decay": (
+        lambda level: 0 <= level < math.inf,
+        "a number of at least 0 (YAML reads 1e-4 as text: write 1.0e-4)",
+    ),
 }
 FACTORS = ("backbone", *NAMES, *NUMBERS)
+ARCHITECTURE = ("backbone", "encoder", "pooling")
 
 
 def check_space(space: Space) -> None:
@@ -36,7 +44,7 @@ def check_space(space: Space) -> None:
     Raises
     ------
     InputError
-        If a factor is missing or unknown to the trainer, or a level is.
+        If a factor is missing, unknown or in the wrong group, or the trainer does not know a level.
     """
     missing = [name for name in FACTORS if name not in space.names]
     unknown = [name for name in space.names if name not in FACTORS]
@@ -47,6 +55,12 @@ def check_space(space: Space) -> None:
             "(a factor with one level is a constant)."
         )
     for factor in space.factors:
+        group = "architecture" if factor.name in ARCHITECTURE else "training"
+        if factor.group != group:
+            raise InputError(
+                f"space {space.name}: factor {factor.name} has the group {factor.group}; "
+                f"write {group}, so that shares of variance mean the same everywhere."
+            )
         for level in factor.levels:
             expected = _expected(factor.name, level)
             if expected:

@@ -96,9 +96,19 @@ def fit_reduction(frames: NDArray[Any], components: int | None) -> Reduction:
 
     The components are exact (eigenvectors of the covariance, signs fixed by their largest entry).
     More than `MAX_FITTED_FRAMES` frames are thinned by a fixed draw for them.
+
+    Raises
+    ------
+    InputError
+        If no dimension varies.
     """
     frames = frames.astype(np.float64)
     mean, deviation = frames.mean(axis=0), frames.std(axis=0)
+    if not (deviation > LEAST_VARIATION * np.abs(mean)).any():
+        raise InputError(
+            "the features of all training frames are the same, so there is nothing to learn from; "
+            "look at the backbone and at the clips."
+        )
     deviation[deviation <= LEAST_VARIATION * np.abs(mean)] = 1.0
     deviation[deviation == 0] = 1.0
     kept = min(components or frames.shape[1], len(frames))

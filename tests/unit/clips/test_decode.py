@@ -9,7 +9,9 @@ from clips.videos import read_number, write_nexar, write_video
 from dashsearch.clips.adapters import read_clips
 from dashsearch.clips.decode import decode_at, decode_windows
 from dashsearch.clips.manifest import index_clips
+from dashsearch.clips.probe import ClipProblem
 from dashsearch.clips.windows import WindowSettings, open_windows, read_marked, window_times
+from dashsearch.errors import InputError
 
 WINDOWS = WindowSettings(frames=4, rate_hz=5.0, tte_s=(0.5, 1.0, 1.5), height=48, width=80)
 CLOCKS = {
@@ -66,7 +68,7 @@ def nexar(tmp_path_factory):
 
 def decode(table, target, manifest=None, workers=1):
     manifest = index(table) if manifest is None else manifest
-    decode_windows(manifest, table.parent, WINDOWS, target, workers=workers)
+    decode_windows(manifest, table.parent, WINDOWS, target, max_marked_share=0.3, workers=workers)
     with open_windows(target) as clips:
         return list(clips)
 
@@ -85,7 +87,9 @@ def test_windows_end_before_the_event_and_share_their_frames(nexar, tmp_path):
 
 def test_two_windows_a_second_apart_store_a_shared_frame_once(nexar, tmp_path):
     longer = WindowSettings(frames=8, rate_hz=5.0, tte_s=(0.5, 1.5), height=48, width=80)
-    decode_windows(index(nexar), nexar.parent, longer, tmp_path / "w.h5", workers=1)
+    decode_windows(
+        index(nexar), nexar.parent, longer, tmp_path / "w.h5", max_marked_share=0.0, workers=1
+    )
     with open_windows(tmp_path / "w.h5") as clips:
         assert {len(clip.frames) for clip in clips} == {13}
 
@@ -96,17 +100,37 @@ def test_the_bytes_do_not_depend_on_workers(nexar, tmp_path):
     assert (tmp_path / "one.h5").read_bytes() == (tmp_path / "three.h5").read_bytes()
 
 
-def test_a_clip_that_breaks_while_decoded_is_marked(tmp_path):
-    table = write_nexar(tmp_path, {"1": 3.1, "2": None, "3": 3.2, "4": None})
-    manifest = index(table)
-    video = tmp_path / "train" / "3.mp4"
+def damage(video):
+    """Blank the pictures of a file, but not its index."""
     content = bytearray(video.read_bytes())
     middle = content.find(b"mdat") + 200
     content[middle : len(content) - 1] = bytes(len(content) - 1 - middle)
     video.write_bytes(content)
+
+
+def test_a_clip_that_breaks_while_decoded_is_marked(tmp_path):
+    table = write_nexar(tmp_path, {"1": 3.1, "2": None, "3": 3.2, "4": None})
+    manifest = index(table)
+    damage(tmp_path / "train/3.mp4")
     clips = decode(table, tmp_path / "windows.h5", manifest)
     assert [clip.clip_id for clip in clips] == ["1", "2", "4"]
     marked = read_marked(tmp_path / "windows.h5")
     assert list(marked) == ["3"]
     assert "train/3.mp4" in marked["3"]
     assert "copy it again or remove the row" in marked["3"]
+
+
+def test_too_many_clips_that_break_stop_the_run(tmp_path):
+    table = write_nexar(tmp_path, {"1": 3.1, "2": None, "3": 3.2, "4": None})
+    manifest = index(table)
+    for name in ("3", "4"):
+        damage(tmp_path / f"train/{name}.mp4")
+    with pytest.raises(InputError, match=r"2 of 4 clips \(50%\) cannot be used"):
+        decode(table, tmp_path / "windows.h5", manifest)
+    assert not (tmp_path / "windows.h5").exists()
+
+
+def test_a_video_that_ends_before_the_last_instant_is_refused(folder):
+    path = write_video(folder / "short.mp4", np.arange(60) / 30)
+    with pytest.raises(ClipProblem, match=r"ends at 2\.000 s, before 2\.500 s"):
+        decode_at(path, np.array([1.0, 2.5]), 48, 80)

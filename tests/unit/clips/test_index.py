@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clips.videos import write_nexar, write_video
-from dashsearch.clips.adapters import read_clips
+from dashsearch.clips.adapters import read_clips, videos_state
 from dashsearch.clips.manifest import (
     index_clips,
     read_manifest,
@@ -84,6 +84,9 @@ WRONG_TABLES = {
     "line 2: a clip with target 0 has an event": f"{HEADER}\n1,2.0,,0\n",
     "line 2: id is empty": f"{HEADER}\n,2.0,,1\n",
     "the table has no row": f"{HEADER}\n",
+    "the column target stands twice": f"{HEADER},target\n1,2,1,1,1\n",
+    "line 3: the row has more fields": f"{HEADER}\n1,2,1,1\n2,,,0,0\n",
+    "line 2: the id 'xxxxxxxxxxxxxxxxxxxx'… cannot be the name": f"{HEADER}\n{'x' * 300},2,1,1\n",
     "none of the 1 usable clips has label 0": f"{HEADER}\n1,2,1,1\n",
     "none of the 1 usable clips has label 1": f"{HEADER}\n1,,,0\n",
 }
@@ -92,6 +95,7 @@ WRONG_TABLES = {
 @pytest.mark.parametrize("sentence", WRONG_TABLES)
 def test_a_wrong_table_stops_with_file_and_line(tmp_path, sentence):
     path = tmp_path / "train.csv"
+    (tmp_path / "train").mkdir()
     path.write_text(WRONG_TABLES[sentence])
     with pytest.raises(InputError) as raised:
         read_clips("nexar", path)
@@ -99,6 +103,34 @@ def test_a_wrong_table_stops_with_file_and_line(tmp_path, sentence):
     assert sentence in message
     assert message.startswith(str(path))
     assert "\n" not in message
+
+
+def test_a_table_that_is_not_utf8_is_named(tmp_path):
+    path = tmp_path / "train.csv"
+    path.write_bytes(f"{HEADER}\ncafé,2,1,1\n".encode("latin-1"))
+    with pytest.raises(InputError, match="is not a CSV in UTF-8"):
+        read_clips("nexar", path)
+
+
+def test_one_video_under_two_ids_is_refused(table):
+    table.write_text(table.read_text() + "1,2.5,2.0,1\n")
+    with pytest.raises(InputError, match=r"line 6: the video train/00001\.mp4 stands 2 times"):
+        index(table)
+
+
+def test_the_state_of_the_videos_changes_with_a_video(table):
+    before = videos_state("nexar", table)
+    assert videos_state("nexar", table) == before
+    write_video(table.parent / "train/00001.mp4", np.arange(30) / 10)
+    assert videos_state("nexar", table) != before
+
+
+def test_a_truncated_matroska_is_marked(table):
+    path = write_video(table.parent / "train/00003.mkv", np.arange(40) / 10)
+    cut(path, 0.5)
+    path.rename(table.parent / "train/00003.mp4")
+    problem = index(table).set_index("clip_id").loc["00003", "problem"]
+    assert "is truncated: it holds" in problem
 
 
 def test_a_missing_table_and_an_unknown_adapter_are_named(tmp_path):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from dashsearch.config import Config, validate_config
+from dashsearch.config import Config, check_budgets, validate_config
 from dashsearch.errors import InputError
 
 ROOT = Path(__file__).parents[3]
@@ -21,7 +21,8 @@ def default():
 def test_the_default_config_is_valid_and_gets_every_default(default):
     config = validate_config(default)
     assert config["windows"]["tte_s"] == [0.5, 1.0, 1.5]
-    assert config["arms"]["evolution"]["population"] == 16
+    assert config["training"]["batch_size"] == 32
+    assert config["arms"]["designed"]["rounds"] == 1
     assert validate_config(config) == config
 
 
@@ -69,6 +70,15 @@ WRONG = {
         seeds=[1, 1]
     ),
     "config: tasks: is missing; add it.": lambda c: c.pop("tasks"),
+    "config: tasks.report has a name that results/ needs": lambda c: c["tasks"].update(
+        report={"source": "embedded", "scene": "highway"}
+    ),
+    "config: training.gradient_clip: input should be a finite number": lambda c: c.update(
+        training={"gradient_clip": float("inf")}
+    ),
+    "config: split.train: input should be greater than 0": lambda c: c.update(
+        split={"train": 0.0, "validation": 0.5, "test": 0.5}
+    ),
     "there is no file nowhere/train.csv": lambda c: c["tasks"].update(
         mine={"source": "nexar", "folder": "nowhere"}
     ),
@@ -92,3 +102,10 @@ def test_the_number_of_further_problems_is_told(default):
     default.update(sed=1, seeed=2)
     with pytest.raises(InputError, match=r"1 more after this one"):
         validate_config(default)
+
+
+def test_a_budget_larger_than_the_space_is_refused(default):
+    arms = validate_config(default)["arms"]
+    check_budgets(arms, cells=24)
+    with pytest.raises(InputError, match=r"arms\.random: .* is 24, but the space has 23 cells"):
+        check_budgets(arms, cells=23)

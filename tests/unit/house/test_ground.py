@@ -1,6 +1,7 @@
 """The ground floor: seeds by name, files that are whole or absent, and errors in one sentence."""
 
 import logging
+import warnings
 
 import pytest
 from hypothesis import given
@@ -82,3 +83,19 @@ def test_what_the_library_logs_reaches_the_file_of_the_rule(tmp_path):
     with job(tmp_path / "x.log"):
         logging.getLogger("dashsearch.training").info("trained 3 of 10")
     assert "trained 3 of 10" in (tmp_path / "x.log").read_text()
+
+
+def test_a_warning_of_a_library_reaches_the_file_of_the_rule(tmp_path):
+    with job(tmp_path / "x.log"):
+        warnings.warn("the matrix is singular", UserWarning, stacklevel=1)
+    assert "the matrix is singular" in (tmp_path / "x.log").read_text()
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path):
+    stale = tmp_path / ".value.4194305.partial.json"
+    stale.write_text("half")
+    other = tmp_path / ".value_two.4194305.partial.json"
+    other.write_text("half")
+    write_json(tmp_path / "value.json", 1)
+    assert not stale.exists()
+    assert other.exists()

@@ -106,3 +106,12 @@ def test_a_wrong_space_file_is_refused_with_its_line(tmp_path, text, sentence):
 def test_a_missing_space_file_is_named(tmp_path):
     with pytest.raises(InputError, match=r"none\.yaml does not exist"):
         load_space(tmp_path / "none.yaml")
+
+
+def test_what_is_no_space_file_is_named(tmp_path):
+    with pytest.raises(InputError, match="is not a readable text file"):
+        load_space(tmp_path)
+    path = tmp_path / "key.yaml"
+    path.write_text("name: s\n1: x\nfactors: []")
+    with pytest.raises(InputError, match="line 2: the key 1 is not text"):
+        load_space(path)

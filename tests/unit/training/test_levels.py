@@ -40,9 +40,14 @@ def with_levels(name, *levels):
         (with_levels("encoder", "gru", "lstm"), "'lstm', which the trainer does not know; use zip"),
         (with_levels("loss", "hinge"), "use focal, bce, label_smoothing"),
         (with_levels("hidden_size", 16, 20), "level 20, .* use a positive multiple of 8"),
-        (with_levels("dropout", 1.0), r"use a number in \[0, 1\)"),
-        (with_levels("learning_rate", "fast"), "use a positive number"),
+        (with_levels("dropout", 1.0), "use a number from 0 to 0.9"),
+        (with_levels("learning_rate", "1e-4"), "use a positive number .*write 1.0e-4"),
+        (with_levels("learning_rate", float("inf")), "use a positive number"),
         (with_levels("weight_decay", -0.1), "use a number of at least 0"),
+        (
+            Space("mine", (replace(EMBEDDED.factors[0], group="training"), *EMBEDDED.factors[1:])),
+            "factor backbone has the group training; write architecture",
+        ),
         (Space("mine", EMBEDDED.factors[1:]), "lacks the factor backbone"),
         (
             Space("mine", (*EMBEDDED.factors, Factor("colour", "training", (1,)))),

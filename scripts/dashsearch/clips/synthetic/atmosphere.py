@@ -24,11 +24,11 @@ class Palette:
 
 
 PALETTES: dict[Light, Palette] = {
-    "day": Palette((110, 170, 225), (190, 220, 240), (90, 120, 70), (105, 105, 105), 1.0, 2.0),
-    "dusk": Palette((90, 90, 130), (210, 150, 120), (62, 70, 50), (72, 70, 72), 0.66, 3.0),
-    "night": Palette((14, 18, 28), (34, 40, 52), (26, 30, 24), (40, 40, 42), 0.42, 4.5),
+    "day": Palette((110, 170, 225), (190, 220, 240), (90, 120, 70), (105, 105, 105), 1.0, 1.5),
+    "dusk": Palette((90, 90, 130), (210, 150, 120), (62, 70, 50), (72, 70, 72), 0.66, 2.2),
+    "night": Palette((14, 18, 28), (34, 40, 52), (26, 30, 24), (46, 46, 48), 0.5, 3.0),
 }
-VISIBILITY_M: dict[Weather, float] = {"clear": 400.0, "rain": 130.0, "fog": 75.0}
+VISIBILITY_M: dict[Weather, float] = {"clear": 400.0, "rain": 130.0, "fog": 90.0}
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Atmosphere:
     """One clip's light and weather, ready to paint with.
 
     `sky` has shape (2 * HEIGHT_PX, WIDTH_PX, 3) from zenith to horizon, `noise` (NOISE_FRAMES,
-    HEIGHT_PX, WIDTH_PX, 1).
+    HEIGHT_PX, 2 * WIDTH_PX, 1): every row twice, so that any shift is a slice.
     """
 
     light: Light
@@ -84,5 +84,5 @@ def draw_atmosphere(rng: np.random.Generator, light: Light, weather: Weather) ->
         road=road,
         haze=horizon,
         sky=np.repeat(column[:, None, :], WIDTH_PX, axis=1),
-        noise=noise.astype(np.float32),
+        noise=np.tile(noise.astype(np.float32), (1, 1, 2, 1)),
     )

@@ -90,6 +90,7 @@ class View:
 
     def paint(self, image: Image, quads: Array, colors: Array) -> None:
         """Fill quads of camera coordinates (N, 4, 3) in the given order with colours (N, 3)."""
+        quads, colors = self._in_sight(quads, colors)
         in_front = quads[..., 2].min(1) >= NEAR_M
         clamped = quads.copy()
         np.maximum(quads[..., 2], NEAR_M, out=clamped[..., 2])
@@ -102,7 +103,7 @@ class View:
             & (low[:, 1] < HEIGHT_PX)
             & ((high - low).max(1) > SMALLEST_PX)
         )
-        visible = (quads[..., 2].max(1) > NEAR_M) & (~in_front | on_screen)
+        visible = ~in_front | on_screen
         fixed_point = _fixed_point(pixels)
         palette = colors.tolist()
         for index in np.flatnonzero(visible):
@@ -112,6 +113,13 @@ class View:
                 polygon = _fixed_point(self.to_pixels(_cut_at_near_plane(quads[index])))
             if len(polygon) > 2:
                 cv2.fillConvexPoly(image, polygon, palette[index], cv2.LINE_AA, _FRACTION_BITS)
+
+    def _in_sight(self, quads: Array, colors: Array) -> tuple[Array, Array]:
+        """Drop quads behind the near plane, and those wholly to the left or right of the view."""
+        edge = 1.05 * WIDTH_PX / 2 / self.focal_px * quads[..., 2]
+        beside = (quads[..., 0] < -edge).all(1) | (quads[..., 0] > edge).all(1)
+        seen = ~beside & (quads[..., 2].max(1) > NEAR_M)
+        return quads[seen], colors[seen]
 
 
 def _fixed_point(pixels: Array) -> NDArray[np.int32]:

@@ -39,7 +39,7 @@ class HighwayKnobs:
     near_miss_m: Range = (0.7, 1.6)
     snapshot_s: Range = (0.4, 1.6)
     settling_s: Range = (1.2, 2.2)
-    settled_before_s: Range = (-0.3, 0.6)
+    settled_before_s: Range = (-0.1, 0.9)
     opening_mps: Range = (3.0, 9.0)
     opened_before_s: Range = (-0.3, 2.0)
     residual_mps: Range = (0.3, 1.2)
@@ -69,14 +69,14 @@ class CrossingKnobs:
     near_miss_m: Range = (0.6, 1.4)
     snapshot_s: Range = (0.4, 1.6)
     late_snapshot_s: Range = (0.3, 0.9)
-    yielded_before_s: Range = (0.0, 1.4)
-    stopped_before_s: Range = (-0.6, 0.7)
+    yielded_before_s: Range = (0.2, 1.6)
+    stopped_before_s: Range = (-0.4, 0.9)
     margin_m: float = 0.6
     from_right_share: float = 0.9
-    bystanders: int = 2
+    bystanders: int = 1
     parked: int = 1
     cross_traffic: int = 1
-    oncoming_share: float = 0.5
+    oncoming_share: float = 0.3
 
 
 EVENT_TIME_S: Range = (6.2, 7.1)
@@ -85,7 +85,7 @@ EVENT_TIME_S: Range = (6.2, 7.1)
 ALERT_LEAD_S: Range = (0.9, 2.2)
 
 HIGHWAY = HighwayKnobs(
-    camera=CameraKnobs(field_of_view_deg=(48.0, 62.0), shake_rad=0.010, yaw_rad=0.008, flicker=0.06)
+    camera=CameraKnobs(field_of_view_deg=(48.0, 62.0), shake_rad=0.008, yaw_rad=0.006, flicker=0.06)
 )
 CROSSING = CrossingKnobs(
     camera=CameraKnobs(field_of_view_deg=(80.0, 96.0), shake_rad=0.003, yaw_rad=0.003, flicker=0.04)

@@ -170,9 +170,13 @@ class _Renderer:
                 )
                 cv2.line(image, (x, y), (x - length // 4, y + length), streak, 1, cv2.LINE_AA)
         noise = self.atmosphere.noise[self.sensor.integers(NOISE_FRAMES)]
-        noise = np.roll(noise, int(self.sensor.integers(WIDTH_PX)), axis=1)
-        exposed = image.astype(np.float32) * np.float32(self.scene.camera.gain[frame]) + noise
-        developed: Image = np.clip(np.rint(exposed), 0, 255).astype(np.uint8)
+        start = WIDTH_PX - int(self.sensor.integers(WIDTH_PX))
+        noise = noise[:, start : start + WIDTH_PX]
+        exposed = image * np.float32(self.scene.camera.gain[frame])
+        exposed += noise
+        np.rint(exposed, out=exposed)
+        np.clip(exposed, 0, 255, out=exposed)
+        developed: Image = exposed.astype(np.uint8)
         developed[-BONNET_PX:] = (14, 12, 12)
         return developed
 

@@ -16,8 +16,8 @@ from dashsearch.space.space import Space
 class RegularisedEvolution:
     """Mutate one factor of the best of `sample` random members of the `population` youngest.
 
-    A failed experiment lives and ages like every other member, with the worst score. Until one
-    experiment has been told, cells are drawn uniformly.
+    A failed experiment lives and ages like every other member, with the worst score. Until
+    `population` experiments have been told, cells are drawn uniformly.
     """
 
     def __init__(
@@ -36,11 +36,12 @@ class RegularisedEvolution:
     def ask(self, n: int) -> list[Suggestion]:
         """Suggest `n` children, none of them a cell that was seen before."""
         seen = {result.cell for result in self._told}
-        if not self._told:
-            return [Suggestion(cell) for cell in draw_unseen(self._space, seen, n, self._rng)]
-        children = []
-        for _ in range(n):
-            child = self._child(seen)
+        first = min(n, max(0, self._population - len(self._told)))
+        children = [Suggestion(cell) for cell in draw_unseen(self._space, seen, first, self._rng)]
+        seen.update(child.cell for child in children)
+        while len(children) < n:
+            # Without a member nobody can be a parent: the round is filled uniformly.
+            child = self._child(seen) if self._told else self._stranger(seen)
             seen.add(child.cell)
             children.append(child)
         return children
@@ -52,6 +53,9 @@ class RegularisedEvolution:
             cell = mutate(self._space, parent.cell, self._rng)
             if cell not in seen:
                 return Suggestion(cell, parent=parent.experiment_id)
+        return self._stranger(seen)
+
+    def _stranger(self, seen: set[int]) -> Suggestion:
         return Suggestion(draw_unseen(self._space, seen, 1, self._rng)[0])
 
     def _tournament(self) -> Result:
