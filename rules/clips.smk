@@ -1,6 +1,6 @@
 """From a data set to windows: render (embedded tasks), index, split, decode."""
 
-from dashsearch.clips.synthetic.draws import GENERATOR_VERSION
+from dashsearch.clips.synthetic.generate import source_digest
 
 
 rule generate_clips:
@@ -21,7 +21,7 @@ rule generate_clips:
         scene=lambda wildcards: config["tasks"][wildcards.task]["scene"],
         clips=lambda wildcards: config["tasks"][wildcards.task]["clips"],
         seed=config["seed"],
-        version=GENERATOR_VERSION,
+        digest=lambda wildcards: source_digest(*get_embedded(wildcards)),
     script:
         "../scripts/generate_clips.py"
 

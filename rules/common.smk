@@ -32,6 +32,7 @@ try:
 except InputError as error:
     raise WorkflowError(str(error))
 
+READ_OUTS = REGISTRY.shared(BACKBONES)
 TRAINER = TrainerSettings(**config["training"]).identity
 
 
@@ -125,3 +126,9 @@ def get_videos_state(wildcards):
     if config["tasks"][wildcards.task]["source"] == "embedded":
         return ""
     return videos_state(get_adapter(wildcards), get_source(wildcards))
+
+
+def get_embedded(wildcards):
+    """Scene, number of clips and seed of an embedded task."""
+    task = config["tasks"][wildcards.task]
+    return task["scene"], task["clips"], config["seed"]

@@ -10,6 +10,8 @@ rule extract_features:
         "logs/{task}/extract_features/{backbone}.log",
     benchmark:
         "results/benchmarks/{task}/extract_features/{backbone}.tsv"
+    wildcard_constraints:
+        backbone="|".join(sorted(set(BACKBONES) - set(READ_OUTS))) or "none",
     conda:
         "../envs/features.yaml"
     resources:
@@ -17,9 +19,36 @@ rule extract_features:
         runtime=240,
     params:
         # The entry, not the file: a word in another backbone's description remakes nothing.
-        backbone=lambda wildcards: REGISTRY.get(wildcards.backbone).identity(),
+        backbones=lambda wildcards: [REGISTRY.get(wildcards.backbone).identity()],
     script:
         "../scripts/extract_features.py"
+
+
+# Backbones that are read out of one forward pass; a space may name none.
+if READ_OUTS:
+
+    rule extract_network:
+        input:
+            windows="results/{task}/clips/windows.h5",
+        output:
+            features=expand(
+                "results/{{task}}/features/{backbone}.h5",
+                backbone=READ_OUTS,
+            ),
+        log:
+            "logs/{task}/extract_features/network.log",
+        benchmark:
+            "results/benchmarks/{task}/extract_features/network.tsv"
+        conda:
+            "../envs/features.yaml"
+        resources:
+            mem_mb=4000,
+            runtime=240,
+        params:
+            # The entry, not the file: a word in another backbone's description remakes nothing.
+            backbones=[REGISTRY.get(name).identity() for name in READ_OUTS],
+        script:
+            "../scripts/extract_features.py"
 
 
 rule prepare_features:

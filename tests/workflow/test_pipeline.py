@@ -164,5 +164,7 @@ def test_the_default_config_plans_both_tasks_and_three_arms(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     jobs = dict(re.findall(r"^(\w+) +(\d+)$", done.stdout, flags=re.MULTILINE))
     assert jobs["generate_clips"] == "2"
-    assert jobs["extract_features"] == jobs["prepare_features"] == "12"
+    assert jobs["extract_features"] == "8"
+    assert jobs["extract_network"] == "2"
+    assert jobs["prepare_features"] == "12"
     assert jobs["propose_round"] == jobs["train_round"] == str(2 * (1 + 2 + 2 * 3))

@@ -4,7 +4,7 @@ Tan & Le (2019), "EfficientNet: Rethinking Model Scaling for Convolutional Neura
 the Lite variant drops squeeze-and-excitation and uses ReLU6.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from dashsearch.errors import InputError
 
 MEAN, SCALE = 127.0, 128.0  # the network's own normalisation of 0 … 255
+LAST, MIDDLE = "efficientnet_lite0", "efficientnet_lite0_mid"
 MID_BLOCK = 4
 MID_GRID = (4, 7)
 # Small enough to stay in the cache of one core; it does not change the features.
@@ -51,48 +52,48 @@ def _fold_norms(network: EfficientNet) -> None:
                 setattr(module, norm, torch.nn.Identity())
 
 
-def pooled(network: EfficientNet, x: Tensor) -> Tensor:
-    """Last feature map averaged over the picture: (B, 3, H, W) to (B, 1280)."""
-    features: Tensor = network.extract_features(x).mean((2, 3))
+def read_out(network: EfficientNet, x: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
+    """Read features out of one forward pass of (B, 3, H, W), no deeper than is asked for.
+
+    ``"efficientnet_lite0"`` is the last feature map averaged over the picture, (B, 1280);
+    ``"efficientnet_lite0_mid"`` the output of the fifth block on a 4 x 7 grid, (B, 1120).
+    """
+    features = {}
+    x = network._swish(network._bn0(network._conv_stem(x)))
+    for number, block in enumerate(network._blocks):
+        x = block(x)
+        if number == MID_BLOCK and MIDDLE in names:
+            features[MIDDLE] = torch.nn.functional.adaptive_avg_pool2d(x, MID_GRID).flatten(1)
+            if LAST not in names:
+                return features
+    x = network._swish(network._bn1(network._conv_head(x)))
+    features[LAST] = x.mean((2, 3))
     return features
 
 
-def mid_grid(network: EfficientNet, x: Tensor) -> Tensor:
-    """Output of the fifth block on a 4 x 7 grid: (B, 3, H, W) to (B, 1120)."""
-    x = network._swish(network._bn0(network._conv_stem(x)))
-    for block in network._blocks[: MID_BLOCK + 1]:
-        x = block(x)
-    return torch.nn.functional.adaptive_avg_pool2d(x, MID_GRID).flatten(1)
-
-
-READOUTS: dict[str, Callable[[EfficientNet, Tensor], Tensor]] = {
-    "efficientnet_lite0": pooled,
-    "efficientnet_lite0_mid": mid_grid,
-}
-
-
-def build(name: str) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
-    """Return a function from RGB frames, uint8 (F, H, W, 3), to features, float32 (F, D).
+def build(names: Sequence[str]) -> Callable[[NDArray[np.uint8]], dict[str, NDArray[np.float32]]]:
+    """Return a function from RGB frames, uint8 (F, H, W, 3), to each read-out, float32 (F, D).
 
     Uses one thread: with two, any other load on the machine costs more than the second one gives.
 
     Raises
     ------
     InputError
-        If the family has no read-out of this name.
+        If the network has no read-out of a name.
     """
-    if name not in READOUTS:
-        raise InputError(f"EfficientNet has no read-out {name!r}; use {', '.join(READOUTS)}.")
+    for name in names:
+        if name not in (LAST, MIDDLE):
+            raise InputError(f"EfficientNet has no read-out {name!r}; use {LAST} or {MIDDLE}.")
     torch.set_num_threads(1)
-    network, readout = load_network(), READOUTS[name]
+    network = load_network()
 
     @torch.inference_mode()
-    def describe(frames: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def describe(frames: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
         batches = []
         for start in range(0, len(frames), BATCH_SIZE):
             x = torch.from_numpy(frames[start : start + BATCH_SIZE]).permute(0, 3, 1, 2)
             x = ((x.float() - MEAN) / SCALE).contiguous(memory_format=torch.channels_last)
-            batches.append(readout(network, x))
-        return torch.cat(batches).numpy()
+            batches.append(read_out(network, x, names))
+        return {name: torch.cat([batch[name] for batch in batches]).numpy() for name in names}
 
     return describe

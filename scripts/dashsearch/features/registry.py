@@ -25,6 +25,8 @@ class Backbone:
         frame of its window.
     dimension
         D, the length of a frame's feature vector.
+    network
+        What is run to get the features, if several backbones are read out of one run; else "".
     """
 
     name: str
@@ -35,6 +37,7 @@ class Backbone:
     licence: str = ""
     weights: str = ""
     parameters: int = 0
+    network: str = ""
 
     def identity(self) -> dict[str, Any]:
         """Return what decides the features, as plain data: all but the prose."""
@@ -44,6 +47,7 @@ class Backbone:
             "sees": self.sees,
             "dimension": self.dimension,
             "weights": self.weights,
+            "network": self.network,
         }
 
 
@@ -60,6 +64,10 @@ class Registry:
             hint = f"did you mean {close[0]}?" if close else f"use {', '.join(self.backbones)}."
             raise InputError(f"the backbone {name!r} is not in the registry; {hint}")
         return self.backbones[name]
+
+    def shared(self, names: Iterable[object]) -> list[str]:
+        """Return those of the names that are read out of a network, in order."""
+        return [str(name) for name in names if self.get(str(name)).network]
 
     def require(self, names: Iterable[object]) -> None:
         """Raise InputError for the first name that the registry does not hold."""

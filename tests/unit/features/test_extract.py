@@ -51,7 +51,7 @@ def windows(clips, tmp_path_factory):
 
 
 def extract(windows, name, folder):
-    extract_features(windows, REGISTRY.get(name), folder / f"{name}.h5")
+    extract_features(windows, [REGISTRY.get(name)], {name: folder / f"{name}.h5"})
     return read_features(folder / f"{name}.h5")
 
 
@@ -146,10 +146,26 @@ def test_the_weights_are_those_of_imagenet():
 
 
 def test_features_do_not_depend_on_the_batch(clips):
-    describe = efficientnet.build("efficientnet_lite0")
-    frames = clips[0].frames
-    alone = np.concatenate([describe(frames[i : i + 1]) for i in range(len(frames))])
-    assert describe(frames) == pytest.approx(alone, abs=1e-4)
+    name = "efficientnet_lite0"
+    describe, frames = efficientnet.build([name]), clips[0].frames
+    alone = np.concatenate([describe(frames[i : i + 1])[name] for i in range(len(frames))])
+    assert describe(frames)[name] == pytest.approx(alone, abs=1e-4)
+
+
+def test_read_outs_of_one_run_are_those_of_runs_of_their_own(windows, tmp_path):
+    names = REGISTRY.shared(REGISTRY.backbones)
+    assert names == ["efficientnet_lite0", "efficientnet_lite0_mid"]
+    targets = {name: tmp_path / "together" / f"{name}.h5" for name in names}
+    extract_features(windows, [REGISTRY.get(name) for name in names], targets)
+    for name in names:
+        extract(windows, name, tmp_path / "alone")
+        assert targets[name].read_bytes() == (tmp_path / "alone" / f"{name}.h5").read_bytes()
+
+
+def test_backbones_without_a_common_network_are_not_extracted_together(windows, tmp_path):
+    backbones = [REGISTRY.get("hog"), REGISTRY.get("color")]
+    with pytest.raises(InputError, match="hog, color are no read-outs of one network"):
+        extract_features(windows, backbones, {})
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, 1e5])
@@ -165,7 +181,7 @@ def test_a_value_that_float16_cannot_hold_is_refused(tmp_path, bad):
 def test_a_wrong_dimension_in_the_registry_is_named(windows, tmp_path):
     wrong = Backbone("color", "descriptor", "frame", 47, "x", "y")
     with pytest.raises(InputError, match=r"gave 48 values a frame, but the registry says 47"):
-        extract_features(windows, wrong, tmp_path / "x.h5")
+        extract_features(windows, [wrong], {"color": tmp_path / "x.h5"})
 
 
 def test_a_file_of_another_schema_is_refused(tmp_path):

@@ -25,10 +25,11 @@ def test_a_conda_environment_mirrors_the_pins(path):
 
 def test_every_rule_names_its_log_its_resources_and_its_environment():
     for path in sorted((ROOT / "rules").glob("*.smk")):
-        for rule in re.split(r"^rule ", path.read_text(), flags=re.MULTILINE)[1:]:
+        for rule in re.split(r"^ *rule ", path.read_text(), flags=re.MULTILINE)[1:]:
             name = rule.split(":")[0]
             for keyword in ("log", "resources", "conda", "script"):
-                assert re.search(rf"^    {keyword}:$", rule, re.MULTILINE), f"{name}: no {keyword}"
+                assert re.search(rf"^ +{keyword}:$", rule, re.MULTILINE), f"{name}: no {keyword}"
             environment = re.search(r'"\.\./(envs/\w+\.yaml)"', rule)[1]
             assert (ROOT / environment).is_file(), f"{name}: {environment} is missing"
-            assert (ROOT / "scripts" / f"{name}.py").is_file(), f"{name} has no script"
+            script = re.search(r'"\.\./(scripts/\w+\.py)"', rule)[1]
+            assert (ROOT / script).is_file(), f"{name}: {script} is missing"
