@@ -10,7 +10,8 @@ rule analyse:
         convergence="results/{task}/analysis/convergence.json",
         dynamics="results/{task}/analysis/dynamics.json",
         summary="results/{task}/analysis/summary.json",
-        cell_means="results/{task}/analysis/cell_means.csv",
+        provenance="results/{task}/analysis/provenance.json",
+        pair_means="results/{task}/analysis/pair_means.csv",
         best_so_far="results/{task}/analysis/best_so_far.csv",
         entropy="results/{task}/analysis/entropy.csv",
         arms="results/{task}/analysis/arms.csv",
@@ -31,5 +32,6 @@ rule analyse:
             uniform_arms=get_arms_of("random"),
         ),
         tte_s=config["windows"]["tte_s"],
+        trainer=TRAINER,
     script:
         "../scripts/analyse.py"

@@ -3,11 +3,24 @@
 
 rule report:
     input:
-        analyses=expand("results/{task}/analysis/summary.json", task=config["tasks"]),
+        variance=expand("results/{task}/analysis/variance.json", task=config["tasks"]),
+        convergence=expand(
+            "results/{task}/analysis/convergence.json", task=config["tasks"]
+        ),
+        dynamics=expand("results/{task}/analysis/dynamics.json", task=config["tasks"]),
+        summary=expand("results/{task}/analysis/summary.json", task=config["tasks"]),
+        provenance=expand(
+            "results/{task}/analysis/provenance.json", task=config["tasks"]
+        ),
+        pair_means=expand(
+            "results/{task}/analysis/pair_means.csv", task=config["tasks"]
+        ),
         manifests=expand("results/{task}/clips/manifest.parquet", task=config["tasks"]),
         windows=expand("results/{task}/clips/windows.h5", task=config["tasks"]),
         splits=expand("results/{task}/splits.json", task=config["tasks"]),
         sheets=expand("results/{task}/clips/sample_frames.png", task=config["tasks"]),
+        template=str(Path(workflow.basedir, "resources/report/page.html.j2")),
+        stylesheet=str(Path(workflow.basedir, "resources/report/page.css")),
     output:
         page="results/report/index.html",
         figures=directory("results/report/figures"),
@@ -23,8 +36,5 @@ rule report:
     params:
         tasks=list(config["tasks"]),
         synthetic=[task["source"] == "embedded" for task in config["tasks"].values()],
-        seed=config["seed"],
-        trainer=TRAINER,
-        space=SPACE.digest,
     script:
         "../scripts/report.py"

@@ -1,5 +1,6 @@
 """All analyses of one task's ledger, and the files that hold them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from dashsearch.analysis.dynamics import EntropySeries, entropy_of_proposals
 from dashsearch.analysis.results import plain
 from dashsearch.analysis.settings import AnalysisSettings
 from dashsearch.analysis.shares import (
-    PUBLISHED_CELLS,
+    PUBLISHED_PAIR,
     ArmShares,
     distinct_cells,
     primary_arm,
@@ -93,15 +94,20 @@ def analyse_task(ledger: pd.DataFrame, space: Space, settings: AnalysisSettings)
     tables = {
         "arms.csv": arm_rows,
         "best_so_far.csv": best_so_far_table(ledger, settings),
-        "cell_means.csv": cell_means(ledger, space, settings),
+        "pair_means.csv": pair_means(ledger, space, settings),
         "entropy.csv": _entropy_table(runs),
     }
     return TaskAnalysis(task, documents, tables)
 
 
-def write_analysis(analysis: TaskAnalysis, folder: str | Path) -> None:
-    """Write every document as strict JSON and every table as CSV (empty: no value) to `folder`."""
+def write_analysis(analysis: TaskAnalysis, folder: str | Path, note: Mapping[str, Any]) -> None:
+    """Write every document as strict JSON and every table as CSV (empty: no value) to `folder`.
+
+    `note` says what made them, from `dashsearch.analysis.ledgers.analysis_note`; it becomes
+    provenance.json.
+    """
     folder = Path(folder)
+    write_json(folder / "provenance.json", note)
     for name, document in analysis.documents.items():
         write_json(folder / name, document)
     for name, table in analysis.tables.items():
@@ -109,14 +115,14 @@ def write_analysis(analysis: TaskAnalysis, folder: str | Path) -> None:
             table.to_csv(path, index=False, lineterminator="\n")
 
 
-def cell_means(ledger: pd.DataFrame, space: Space, settings: AnalysisSettings) -> pd.DataFrame:
+def pair_means(ledger: pd.DataFrame, space: Space, settings: AnalysisSettings) -> pd.DataFrame:
     """Mean, standard deviation and n of the distinct cells of each backbone x encoder pair.
 
-    Every pair of the space has a row for every arm; one that was never scored has n = 0.
+    Every pair of the space has a row for every arm name; one that was never scored has n = 0.
     """
-    if not set(PUBLISHED_CELLS) <= set(space.names):
+    if not set(PUBLISHED_PAIR) <= set(space.names):
         return pd.DataFrame(columns=["arm", "sampling", "n"])
-    backbone, encoder = PUBLISHED_CELLS
+    backbone, encoder = PUBLISHED_PAIR
     rows = []
     for arm, proposed in ledger.groupby("arm", sort=False):
         scored = distinct_cells(proposed, settings.score)
@@ -182,7 +188,7 @@ def _variance_document(
             for arm in shares[settings.score]
             if arm.primary
             for share in arm.shares
-            if share.role == "cells" and share.estimate is not None
+            if share.role == "pairs" and share.estimate is not None
         ),
         None,
     )

@@ -34,12 +34,15 @@ from dashsearch.space.space import Space
 BUDGETS = (10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000)
 CURVE_POINTS = 200
 SINGLE_RUNS = "middle 90 % of single runs"
-OVER_POOL = "bootstrap over the pool"
+OVER_POOL = "95 % bootstrap over the pool"
 
 
 @dataclass(frozen=True)
 class Exchangeable:
-    """What random draws from an arm's experiments reach, exactly and without simulation.
+    """What random draws from the experiments of an arm name reach, exactly, without simulation.
+
+    Both bands are NaN where n is more than half of the pool. There a draw holds most of the pool:
+    the bands narrow towards the pool's own best, whatever another pool would have held.
 
     Attributes
     ----------
@@ -50,7 +53,7 @@ class Exchangeable:
     selection, reported
         Expected best validation score, and expected test score of its holder.
     low, high
-        Middle 90 % of single runs' best validation score; narrows by construction as n nears pool.
+        Middle 90 % of single runs' best validation score.
     reported_low, reported_high
         95 % bootstrap over the pool of `reported`.
     """
@@ -67,16 +70,16 @@ class Exchangeable:
 
 @dataclass(frozen=True)
 class ArmConvergence:
-    """The convergence of one arm.
+    """The convergence of one arm name.
 
     Attributes
     ----------
     selection, reported
-        Best validation score so far, and test score of its holder: means over the arm's seeds.
+        Best validation score so far, and test score of its holder: means over the seeds.
     power_law, null, power_law_reason
         Fit to `selection`, R squared under shuffled orders, and why either is missing.
     exchangeable
-        For designed and uniform arms, whose order carries no information; else None.
+        For designed and uniform sampling, whose order carries no information; else None.
     """
 
     arm: str
@@ -92,10 +95,10 @@ class ArmConvergence:
 
 @dataclass(frozen=True)
 class BestAt:
-    """Best of one arm at one budget.
+    """Best of one arm name at one budget.
 
-    `method` says where it comes from: ``"runs"`` (mean over seeds, with a bootstrap over seeds
-    if there are several) or ``"expectation"`` (exact, over draws from the arm's pool).
+    `method` says where it comes from: ``"runs"`` (mean over seeds, NaN unless all `seeds` have
+    `succeeded` once) or ``"expectation"`` (exact, over draws from the pool of all seeds).
     """
 
     arm: str
@@ -107,12 +110,13 @@ class BestAt:
     reported: float
     reported_interval: Interval | None
     seeds: int
+    succeeded: int
     pool: int
 
 
 @dataclass(frozen=True)
 class EqualBudget:
-    """All arms at equal numbers of experiments; `n` is the largest that every arm has spent."""
+    """All arm names at equal budgets; `n` is the largest that every seed has spent."""
 
     n: int
     budgets: tuple[int, ...]
@@ -128,7 +132,7 @@ def common_budgets(ledger: pd.DataFrame) -> tuple[int, ...]:
 def arm_convergence(
     rows: pd.DataFrame, budgets: Sequence[int], settings: AnalysisSettings
 ) -> ArmConvergence:
-    """Follow the best so far of one arm, over all its seeds; `budgets` are certain to be read."""
+    """Follow the best so far of an arm name, over its seeds; `budgets` are certain to be read."""
     arm = str(rows["arm"].iloc[0])
     sampling = settings.sampling(arm)
     runs = [(int(str(seed)), run) for seed, run in rows.groupby("arm_seed", sort=True)]
@@ -160,7 +164,7 @@ def arm_convergence(
 
 
 def compare_at_equal_n(curves: Sequence[ArmConvergence], budgets: Sequence[int]) -> EqualBudget:
-    """Read every arm at the same budgets."""
+    """Read every arm name at the same budgets."""
     rows = []
     for curve in curves:
         for n in budgets:
@@ -175,16 +179,13 @@ def compare_at_equal_n(curves: Sequence[ArmConvergence], budgets: Sequence[int])
                     reported=float(curve.reported.mean[n - 1]),
                     reported_interval=interval_at(curve.reported, n),
                     seeds=curve.selection.seeds,
+                    succeeded=int(curve.selection.succeeded[n - 1]),
                     pool=n,
                 )
             )
             pool = curve.exchangeable
             if pool is not None and n <= pool.pool:
                 at = int(np.searchsorted(pool.n, n))
-                runs = Interval(float(pool.low[at]), float(pool.high[at]), SINGLE_RUNS)
-                expected = Interval(
-                    float(pool.reported_low[at]), float(pool.reported_high[at]), OVER_POOL
-                )
                 rows.append(
                     BestAt(
                         arm=curve.arm,
@@ -192,10 +193,13 @@ def compare_at_equal_n(curves: Sequence[ArmConvergence], budgets: Sequence[int])
                         n=n,
                         method="expectation",
                         selection=float(pool.selection[at]),
-                        selection_interval=runs,
+                        selection_interval=_band_at(pool.low, pool.high, at, SINGLE_RUNS),
                         reported=float(pool.reported[at]),
-                        reported_interval=expected,
+                        reported_interval=_band_at(
+                            pool.reported_low, pool.reported_high, at, OVER_POOL
+                        ),
                         seeds=curve.selection.seeds,
+                        succeeded=int(curve.selection.succeeded[n - 1]),
                         pool=pool.pool,
                     )
                 )
@@ -203,7 +207,7 @@ def compare_at_equal_n(curves: Sequence[ArmConvergence], budgets: Sequence[int])
 
 
 def arms_table(ledger: pd.DataFrame, space: Space, settings: AnalysisSettings) -> pd.DataFrame:
-    """One row per arm and seed: what it spent, what failed, and what it would deploy."""
+    """One row per arm, by name and seed: what it spent, what failed, what it would deploy."""
     table = []
     for (arm, arm_seed), run in ledger.groupby(["arm", "arm_seed"], sort=False):
         incumbents = _incumbents(run, settings)
@@ -271,6 +275,14 @@ def _incumbents(run: pd.DataFrame, settings: AnalysisSettings) -> BestSoFar:
     )
 
 
+def _band_at(
+    low: NDArray[np.float64], high: NDArray[np.float64], at: int, kind: str
+) -> Interval | None:
+    if not np.isfinite(low[at]):
+        return None
+    return Interval(float(low[at]), float(high[at]), kind)
+
+
 def _exchangeable(
     rows: pd.DataFrame, budgets: Sequence[int], settings: AnalysisSettings
 ) -> Exchangeable | None:
@@ -284,13 +296,17 @@ def _exchangeable(
     n = np.unique([*spaced, *(budget for budget in budgets if budget <= len(pool))])
     seed = derive_seed(settings.seed, "bootstrap over the pool", str(rows["arm"].iloc[0]))
     band = expected_selected_band(selection, reported, n, settings.bootstraps, seed)
+    low, high, reported_low, reported_high = (
+        np.where(2 * n <= len(pool), limits, np.nan)
+        for limits in (best_quantile(selection, n, 0.05), best_quantile(selection, n, 0.95), *band)
+    )
     return Exchangeable(
         pool=len(pool),
         n=n,
         selection=expected_best(selection, n),
         reported=expected_selected(selection, reported, n),
-        low=best_quantile(selection, n, 0.05),
-        high=best_quantile(selection, n, 0.95),
-        reported_low=band[0],
-        reported_high=band[1],
+        low=low,
+        high=high,
+        reported_low=reported_low,
+        reported_high=reported_high,
     )

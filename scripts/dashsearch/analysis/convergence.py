@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln
 
 from dashsearch.analysis.results import Interval, TooFewScores
-from dashsearch.analysis.settings import CONFIDENCE
+from dashsearch.analysis.settings import CONFIDENCE, SEEDS_FOR_BOOTSTRAP
 from dashsearch.errors import InputError
 
 
@@ -36,7 +36,7 @@ class BestSoFar:
 
 @dataclass(frozen=True)
 class SeedMean:
-    """Mean of several independent runs of one arm, cut to the shortest.
+    """Mean over the seeds of one arm name, cut to the shortest run.
 
     Attributes
     ----------
@@ -45,16 +45,22 @@ class SeedMean:
     mean
         Mean over the runs, shape (N,); NaN until every run has a success.
     low, high
-        95 % percentile bootstrap over runs, or None for a single run.
+        Limits around the mean, as `kind` says, or None for a single run.
+    kind
+        ``"range of k seeds"`` below five seeds, else ``"95 % bootstrap over k seeds"``; "" for one.
     seeds
         Number of runs.
+    succeeded
+        Number of runs that have a success at each budget, shape (N,).
     """
 
     n: NDArray[np.int64]
     mean: NDArray[np.float64]
     low: NDArray[np.float64] | None
     high: NDArray[np.float64] | None
+    kind: str
     seeds: int
+    succeeded: NDArray[np.int64]
 
 
 def best_so_far(selection: ArrayLike, reported: ArrayLike | None = None) -> BestSoFar:
@@ -201,8 +207,8 @@ def best_quantile(scores: ArrayLike, n: ArrayLike, probability: float) -> NDArra
 def mean_over_seeds(runs: Sequence[ArrayLike], bootstraps: int, seed: int) -> SeedMean:
     """Average the curves of independent runs, with a band over runs where there are several.
 
-    The unit of resampling is the run, because the points of one run depend on each other. With two
-    or three runs the band spans little more than the runs themselves.
+    The unit of resampling is the run, because the points of one run depend on each other. Below
+    five runs a bootstrap is little but their extremes, so the band is their range and says so.
 
     Raises
     ------
@@ -210,28 +216,34 @@ def mean_over_seeds(runs: Sequence[ArrayLike], bootstraps: int, seed: int) -> Se
         If there is no run.
     """
     if not runs:
-        raise TooFewScores("an arm without runs has no curve; leave it out.")
+        raise TooFewScores("an arm name without seeds has no curve; leave it out.")
     curves = [np.asarray(run, dtype=np.float64) for run in runs]
     length = min(curve.size for curve in curves)
     stacked = np.stack([curve[:length] for curve in curves])
     mean = stacked.mean(axis=0)
-    low = high = None
-    if len(curves) > 1:
+    reached = np.isfinite(mean)
+    low, high, kind = None, None, ""
+    if len(curves) >= SEEDS_FOR_BOOTSTRAP:
+        kind = f"95 % bootstrap over {len(curves)} seeds"
         rng = np.random.default_rng(seed)
         draws = rng.integers(len(curves), size=(bootstraps, len(curves)))
         counts = np.apply_along_axis(np.bincount, 1, draws, minlength=len(curves))
-        reached = np.isfinite(mean)
         means = counts @ np.where(reached, stacked, 0.0) / len(curves)
         tail = (1 - CONFIDENCE) / 2
         low, high = np.where(reached, np.quantile(means, [tail, 1 - tail], axis=0), np.nan)
-    return SeedMean(np.arange(1, length + 1), mean, low, high, len(curves))
+    elif len(curves) > 1:
+        kind = f"range of {len(curves)} seeds"
+        low = np.where(reached, stacked.min(axis=0), np.nan)
+        high = np.where(reached, stacked.max(axis=0), np.nan)
+    succeeded = np.isfinite(stacked).sum(axis=0)
+    return SeedMean(np.arange(1, length + 1), mean, low, high, kind, len(curves), succeeded)
 
 
 def interval_at(curve: SeedMean, n: int) -> Interval | None:
     """Interval of a curve at budget `n`, or None for a single run or no success yet."""
     if curve.low is None or curve.high is None or not np.isfinite(curve.low[n - 1]):
         return None
-    return Interval(float(curve.low[n - 1]), float(curve.high[n - 1]), "bootstrap over seeds")
+    return Interval(float(curve.low[n - 1]), float(curve.high[n - 1]), curve.kind)
 
 
 def _winning_weights(

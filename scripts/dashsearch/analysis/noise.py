@@ -20,6 +20,7 @@ class NoiseShare:
     ----------
     share, interval
         Variance within cells over variance between single experiments, and its 95 % interval.
+        Neither is cut at 1: few replicates can vary more than single experiments of all cells do.
     sd
         Standard deviation within a cell, in units of the score.
     cells, replicates
@@ -79,7 +80,7 @@ def noise_share(first: ArrayLike, replicated: Sequence[ArrayLike]) -> NoiseShare
     high = float(stats.f.ppf(tail, df_within, firsts.size - 1))
     return NoiseShare(
         share=share,
-        interval=Interval(share / low, min(1.0, share / high), "F ratio"),
+        interval=Interval(share / low, share / high, "F ratio"),
         sd=math.sqrt(within),
         cells=len(cells),
         replicates=sum(cell.size for cell in cells),

@@ -16,7 +16,7 @@ class TooFewScores(InputError):  # noqa: N818  (a refusal, named after its reaso
 
 @dataclass(frozen=True)
 class Interval:
-    """A 95 % interval and how it was made."""
+    """An interval and how it was made: it covers 95 % unless `kind` says what else it is."""
 
     low: float
     high: float

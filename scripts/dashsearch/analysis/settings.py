@@ -7,11 +7,13 @@ from dashsearch.errors import InputError
 
 Sampling = Literal["designed", "uniform", "adaptive"]
 CONFIDENCE = 0.95
+# Resampling fewer seeds gives little but their extremes, which is no 95 % interval.
+SEEDS_FOR_BOOTSTRAP = 5
 
 
 @dataclass(frozen=True)
 class AnalysisSettings:
-    """Settings of the estimators; intervals and bands are always 95 %.
+    """Settings of the estimators; intervals and bands are 95 % unless their kind says otherwise.
 
     Attributes
     ----------
@@ -22,10 +24,10 @@ class AnalysisSettings:
     selection
         Column that an incumbent is chosen by: a validation score.
     designed_arms
-        Names of the arms that ran the designed sample; the first one present is the primary source
-        of variance shares.
+        Arm names that ran the designed sample; the first one present is the primary source of
+        variance shares.
     uniform_arms
-        Names of the arms that drew their cells uniformly at random. Every other arm is adaptive.
+        Arm names that drew their cells uniformly at random. Every other arm name is adaptive.
     min_per_group
         Smallest number of scores that a group needs to enter an analysis of variance.
     window
@@ -67,7 +69,7 @@ class AnalysisSettings:
             raise InputError(f"arm {both[0]} is listed as designed and as uniform; choose one.")
 
     def sampling(self, arm: str) -> Sampling:
-        """Say how an arm chose its cells."""
+        """Say how the arms of this name chose their cells."""
         if arm in self.designed_arms:
             return "designed"
         return "uniform" if arm in self.uniform_arms else "adaptive"

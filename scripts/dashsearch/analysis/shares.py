@@ -15,8 +15,8 @@ from dashsearch.analysis.variance import LinearShare, OneWay, linear_share, one_
 from dashsearch.seeds import derive_seed
 from dashsearch.space.space import GROUPS, Group, Space
 
-Role = Literal["cells", "architecture", "factor"]
-PUBLISHED_CELLS = ("backbone", "encoder")
+Role = Literal["pairs", "architecture", "factor"]
+PUBLISHED_PAIR = ("backbone", "encoder")
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Share:
     Attributes
     ----------
     name, factors, role
-        The grouping: ``"cells"`` is backbone x encoder, as published; ``"architecture"`` all
+        The grouping: ``"pairs"`` is backbone x encoder, as published; ``"architecture"`` all
         architecture factors together; ``"factor"`` a single factor.
     group
         The factors' group in the space.
@@ -64,19 +64,19 @@ class GroupShare:
 
 @dataclass(frozen=True)
 class ArmShares:
-    """All shares of one arm.
+    """All shares of one arm name, its seeds pooled.
 
     Attributes
     ----------
     arm, sampling
-        The arm, and how it chose its cells.
+        The arm name, and how its cells were chosen.
     primary
         Whether these shares are the answer; all others stand beside it.
     note
         How to read the shares.
     n_experiments, n_scored, n_cells
-        Rows of the arm, rows with a score, and distinct cells among those. Shares use the first
-        scored experiment of every distinct cell, since replicates would pass for independent
+        Rows of all its seeds, rows with a score, and distinct cells among those. Shares use the
+        first scored experiment of every distinct cell, since replicates would pass for independent
         configurations.
     groups
         Architecture factors together, and training factors together.
@@ -111,9 +111,9 @@ NOTES: dict[Sampling, str] = {
 def variance_shares(
     ledger: pd.DataFrame, space: Space, score: str, settings: AnalysisSettings
 ) -> tuple[ArmShares, ...]:
-    """Estimate one-way shares on every arm, the primary one first.
+    """Estimate one-way shares on every arm name, the primary one first.
 
-    The primary arm is the first designed arm in the ledger, or else the first uniform one; without
+    The primary one is the first designed arm name that ran, or else the first uniform one; without
     either there is none, because an adaptive arm cannot tell the shares of the space.
 
     Parameters
@@ -135,7 +135,7 @@ def variance_shares(
 
 
 def primary_arm(arms: Sequence[str], settings: AnalysisSettings) -> str | None:
-    """Return the arm whose shares are unbiased: a designed one, else a uniform one, else None."""
+    """Return the arm name with unbiased shares: a designed one, else a uniform one, else None."""
     for candidates in (settings.designed_arms, settings.uniform_arms):
         present = [arm for arm in candidates if arm in arms]
         if present:
@@ -195,10 +195,10 @@ Grouping = tuple[str, tuple[str, ...], Role]
 
 def _groupings(space: Space) -> list[Grouping]:
     groupings: list[Grouping] = []
-    if set(PUBLISHED_CELLS) <= set(space.names):
-        groupings.append((" × ".join(PUBLISHED_CELLS), PUBLISHED_CELLS, "cells"))
+    if set(PUBLISHED_PAIR) <= set(space.names):
+        groupings.append((" × ".join(PUBLISHED_PAIR), PUBLISHED_PAIR, "pairs"))
     architecture = tuple(factor.name for factor in space.group("architecture"))
-    if len(architecture) > 1 and architecture != PUBLISHED_CELLS:
+    if len(architecture) > 1 and architecture != PUBLISHED_PAIR:
         groupings.append((" × ".join(architecture), architecture, "architecture"))
     groupings += [(factor.name, (factor.name,), "factor") for factor in space.factors]
     return groupings
@@ -250,8 +250,8 @@ def _share(
 def _group_share(distinct: pd.DataFrame, space: Space, score: str, group: Group) -> GroupShare:
     names = [factor.name for factor in space.group(group)]
     terms: list[tuple[str, ...]] = [(name,) for name in names]
-    if set(PUBLISHED_CELLS) <= set(names):
-        terms = [PUBLISHED_CELLS, *(term for term in terms if term[0] not in PUBLISHED_CELLS)]
+    if set(PUBLISHED_PAIR) <= set(names):
+        terms = [PUBLISHED_PAIR, *(term for term in terms if term[0] not in PUBLISHED_PAIR)]
     cells = distinct["cell"].to_numpy(dtype=np.int64)
     try:
         codes = [group_codes(cells, space, term) for term in terms]

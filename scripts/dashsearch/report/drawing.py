@@ -50,14 +50,14 @@ def draw_headline(tasks: Sequence[TaskReport], colours: Mapping[str, str]) -> Dr
     """Draw the one figure that holds the answer for all tasks."""
     shown = [(task.title, arm) for task in tasks if (arm := task.primary_shares) is not None]
     with house_style():
-        canvas = Canvas(figsize=(5.2 + 3.1 * len(tasks), 4.2))
+        canvas = Canvas(figsize=(5.7 + 3.1 * len(tasks), 4.2))
         unit = 1 / canvas.get_figwidth()
-        axis = canvas.add_axes((1.5 * unit, 0.125, 3.0 * unit, 0.7))
+        axis = canvas.add_axes((2.0 * unit, 0.125, 3.0 * unit, 0.7))
         if shown:
             figures.draw_shares_of_tasks(axis, shown)
         axis.set_title("What the score depends on", pad=26)
         panels = [
-            canvas.add_axes(((5.25 + 3.1 * place) * unit, 0.125, 2.0 * unit, 0.7))
+            canvas.add_axes(((5.75 + 3.1 * place) * unit, 0.125, 2.0 * unit, 0.7))
             for place in range(len(tasks))
         ]
         for axis, task in zip(panels, tasks, strict=True):
@@ -84,10 +84,11 @@ def draw_headline(tasks: Sequence[TaskReport], colours: Mapping[str, str]) -> Dr
             "Left: share of the variance of the score between the levels of a factor, or between "
             "the combinations of two (ω², which is 0 by chance), with 95 % intervals, from the "
             "unbiased sample of each task; blue rows are architecture, orange ones training, and "
-            "the first of each all its factors together. "
+            "the first of each all its factors together. A negative ω² lies outside its interval "
+            "by construction. "
             "Right: test score of the configuration that leads on validation, by number of "
-            "experiments; the mean of an arm's seeds, with a bootstrap band over seeds where "
-            "there are several."
+            "experiments; the mean over the seeds of an arm name, with a band where there are "
+            "several: the range of fewer than five seeds, else a 95 % bootstrap over them."
         ),
     )
 
@@ -96,8 +97,8 @@ def draw_task(task: TaskReport, colours: Mapping[str, str]) -> Iterator[Drawing]
     """Draw every figure of one task that its analysis has data for."""
     if task.primary_shares is not None:
         yield _shares(task)
-        if "backbone" in task.cell_means:
-            yield _cells(task)
+        if "backbone" in task.pair_means:
+            yield _pairs(task)
     yield _best_so_far(task, colours)
     yield _entropy(task, colours)
 
@@ -115,25 +116,26 @@ def _shares(task: TaskReport) -> Drawing:
         canvas=canvas,
         alt=f"{sentences.shares_sentence(task)} {sentences.factors_sentence(task)}",
         caption=(
-            f"Shares of the variance of {score_name(task.score)} in the arm "
+            f"Shares of the variance of {score_name(task.score)} in the sample "
             f"{readable(arm['arm'])}: n = {arm['n_cells']} distinct configurations out of "
             f"{arm['n_experiments']} experiments. {arm['note']} Bars are ω², corrected for "
             "chance; circles are the η² that the published study reports, and red ticks what η² "
-            "is by chance alone. The first two bars are additive models of all architecture "
+            "is by chance alone. A negative ω² lies outside its interval, which starts at 0, by "
+            "construction. The first two bars are additive models of all architecture "
             "factors (with the interaction of backbone and encoder) and of all training factors; "
             "the others take one grouping alone, so they do not add up."
         ),
     )
 
 
-def _cells(task: TaskReport) -> Drawing:
+def _pairs(task: TaskReport) -> Drawing:
     arm = task.primary_shares
     assert arm is not None  # draw_task asks first
-    rows = task.cell_means[task.cell_means["arm"] == arm["arm"]]
+    rows = task.pair_means[task.pair_means["arm"] == arm["arm"]]
     with house_style():
         canvas = Canvas(figsize=(8.2, 0.62 * rows["backbone"].nunique() + 0.5))
         axis = canvas.add_axes((0.2, 0.03, 0.68, 0.88))
-        figures.draw_cells(axis, rows, task.score)
+        figures.draw_pairs(axis, rows, task.score)
     scored = rows.dropna(subset=[f"mean_{task.score}"])
     best = scored.sort_values(f"mean_{task.score}").iloc[-1:] if len(scored) else scored
     leader = "".join(
@@ -142,15 +144,15 @@ def _cells(task: TaskReport) -> Drawing:
         for _, row in best.iterrows()
     )
     return Drawing(
-        name=f"{task.name}-cells",
-        kind="cells",
+        name=f"{task.name}-pairs",
+        kind="pairs",
         canvas=canvas,
         alt=f"Heat map of mean {score_name(task.score)} by backbone and encoder.{leader}",
         caption=(
             f"Mean {score_name(task.score)} of every backbone (rows) with every encoder "
-            f"(columns), arm {readable(arm['arm'])}, and the number of configurations it is "
-            f"taken over.{leader} Cells differ by luck too: standard deviations are in "
-            "cell_means.csv."
+            f"(columns), sample {readable(arm['arm'])}, and the number of configurations it is "
+            f"taken over.{leader} Pairs differ by luck too: standard deviations are in "
+            "pair_means.csv."
         ),
     )
 
@@ -170,7 +172,9 @@ def _best_so_far(task: TaskReport, colours: Mapping[str, str]) -> Drawing:
                 if place == 0
                 else "Test: the one that leads on validation"
             )
-    seeds = ", ".join(f"{readable(arm['arm'])} n = {len(arm['seeds'])}" for arm in arms)
+    bands = ", ".join(
+        f"{readable(arm['arm'])} {arm['selection']['kind'] or 'none (one seed)'}" for arm in arms
+    )
     return Drawing(
         name=f"{task.name}-best-so-far",
         kind="best",
@@ -178,10 +182,11 @@ def _best_so_far(task: TaskReport, colours: Mapping[str, str]) -> Drawing:
         alt=f"Best score so far against the number of experiments. {sentences.arms_sentence(task)}",
         caption=(
             f"Left: best {score_name(task.selection)} so far; dotted, a power law with an "
-            "asymptote of at most 1; grey, where 90 % of single random runs of this length lie. "
+            "asymptote of at most 1; grey, where 90 % of single random runs of this length lie, "
+            "up to half of the pool that they draw from. "
             f"Right: {score_name(task.score)} of the configuration that leads on validation. "
-            f"Lines are means over seeds ({seeds}); coloured bands are bootstraps over seeds, "
-            "and arms with one seed have none. Failed experiments spend budget."
+            "Lines are means over the seeds of an arm name, from where each of them has a score; "
+            f"coloured bands: {bands}. Failed experiments spend budget."
         ),
     )
 

@@ -104,7 +104,7 @@ def draw_shares(axis: Axes, arm: Document) -> None:
     axis.set_yticks(places, [row["name"] for row in rows])
     axis.tick_params(axis="y", length=0)
     axis.spines["left"].set_visible(False)
-    axis.set_xlim(min(-0.02, *(row["value"] or 0 for row in rows)) - 0.01, 1.0)
+    axis.set_xlim(min(-0.02, *(row["value"] or 0 for row in rows)) - 0.01, _right_end(rows))
     axis.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
     axis.set_xlabel("share of variance")
     axis.grid(axis="x", color=FAINT, linewidth=0.6)
@@ -130,19 +130,19 @@ def draw_shares(axis: Axes, arm: Document) -> None:
     )
 
 
-def draw_cells(axis: Axes, cells: pd.DataFrame, score: str) -> None:
+def draw_pairs(axis: Axes, pairs: pd.DataFrame, score: str) -> None:
     """Mean score of every backbone and encoder, with n, as a heat map.
 
     Parameters
     ----------
-    cells
-        Rows of one arm of cell_means.csv.
+    pairs
+        Rows of one arm name of pair_means.csv.
     score
         Column of the score whose means are shown.
     """
-    backbones = list(pd.unique(cells["backbone"]))
-    encoders = list(pd.unique(cells["encoder"]))
-    index = cells.set_index(["backbone", "encoder"])
+    backbones = list(pd.unique(pairs["backbone"]))
+    encoders = list(pd.unique(pairs["encoder"]))
+    index = pairs.set_index(["backbone", "encoder"])
     means = np.array([[index.loc[(b, e), f"mean_{score}"] for e in encoders] for b in backbones])
     counts = np.array([[index.loc[(b, e), "n"] for e in encoders] for b in backbones])
     image = axis.imshow(np.ma.masked_invalid(means), cmap=SCORES, aspect="auto")
@@ -174,7 +174,7 @@ def draw_cells(axis: Axes, cells: pd.DataFrame, score: str) -> None:
 def draw_best_so_far(
     axis: Axes, arms: Sequence[Document], curve: str, colours: Mapping[str, str], ylabel: str
 ) -> None:
-    """Best so far of every arm on a logarithmic budget axis.
+    """Best so far of every arm name on a logarithmic budget axis.
 
     Parameters
     ----------
@@ -190,18 +190,16 @@ def draw_best_so_far(
             continue
         if curve == "selection" and arm["sampling"] == "uniform" and arm["exchangeable"]:
             pool = arm["exchangeable"]
-            # Close to the pool's size the exact band shrinks by construction, and would mislead.
-            shown = np.array(pool["n"]) <= max(2, pool["pool"] // 2)
             axis.fill_between(
-                np.array(pool["n"])[shown], _numbers(pool["low"])[shown],
-                _numbers(pool["high"])[shown], step="post", color=BAND, linewidth=0, zorder=0,
+                pool["n"], _numbers(pool["low"]), _numbers(pool["high"]),
+                step="post", color=BAND, linewidth=0, zorder=0,
             )  # fmt: skip
         if arm[curve]["low"] is not None:
             low, high = _numbers(arm[curve]["low"]), _numbers(arm[curve]["high"])
             axis.fill_between(n, low, high, step="post", color=colour, alpha=0.16, linewidth=0)
         axis.step(n, mean, where="post", color=colour)
         fit = arm["power_law"]
-        if curve == "selection" and fit is not None:
+        if curve == "selection" and fit is not None and fit["r_squared"] is not None:
             smooth = np.geomspace(n[np.isfinite(mean)][0], n[-1], 100)
             law = fit["a"] - fit["b"] * smooth ** -fit["c"]
             axis.plot(smooth, law, color=colour, linestyle=(0, (2, 2)), linewidth=1.1)
@@ -229,7 +227,7 @@ def draw_entropy(
         )  # fmt: skip
         furthest = max(furthest, series["ends"][-1])
         last = (series["ends"][-1], series["entropy_bits"][-1], readable(run["arm"]), colour)
-        # One label per arm, at its longest run's end.
+        # One label per arm name, at its longest run's end.
         if run["arm"] not in ends or last[0] > ends[run["arm"]][0]:
             ends[run["arm"]] = last
         axis.axhspan(uniform["low"], uniform["high"], color=BAND, zorder=0, linewidth=0)
@@ -274,6 +272,9 @@ def draw_shares_of_tasks(axis: Axes, tasks: Sequence[tuple[str, Document]]) -> N
             place - 0.5, place + 0.5, color=GROUP_COLOURS[groups[name]], alpha=0.09, linewidth=0
         )
     axis.axvline(0, color=INK, linewidth=0.9)
+    left, right = axis.get_xlim()
+    end = max((_right_end(list(rows.values())) for rows in everything), default=1.0)
+    axis.set_xlim(left, min(right, end))
     axis.set_yticks(list(places.values()), list(places))
     axis.tick_params(axis="y", length=0)
     axis.spines["left"].set_visible(False)
@@ -287,6 +288,11 @@ def draw_shares_of_tasks(axis: Axes, tasks: Sequence[tuple[str, Document]]) -> N
         handlelength=1.8,
         borderaxespad=0.2,
     )
+
+
+def _right_end(rows: Sequence[Document]) -> float:
+    """Where an axis of shares ends: noise may exceed 1, and its interval may go far beyond."""
+    return max(1.0, *(1.05 * (row["value"] or 0) for row in rows))
 
 
 def _numbers(values: Sequence[float | None]) -> np.ndarray[Any, np.dtype[np.float64]]:

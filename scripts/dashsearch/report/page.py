@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import matplotlib as mpl
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from dashsearch import __version__
 from dashsearch.errors import InputError
 from dashsearch.files import replacing
 from dashsearch.report import sentences, style
@@ -80,6 +82,7 @@ def render_page(
         tasks=[_task_section(task, figures[task.name]) for task in tasks],
         headline=headline,
         synthetic=[task.name for task in tasks if task.synthetic],
+        versions={"dashsearch": __version__, "matplotlib": mpl.__version__},
         stylesheet=(TEMPLATES / "page.css").read_text(),
     )
 
@@ -114,8 +117,7 @@ def _task_section(task: TaskReport, figures: Mapping[str, Figure]) -> dict[str, 
         "sample_frames": _picture(task.sample_frames),
         "n_experiments": task.summary["n_experiments"],
         "cells": task.summary["space"]["cells"],
-        "provenance": list(_flat(task.provenance)),
-        "settings": list(_flat(task.summary["settings"])),
+        "provenance": [*_flat(task.provenance), *_flat(task.splits, "splits")],
     }
 
 

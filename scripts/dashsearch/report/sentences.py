@@ -13,14 +13,20 @@ def verdict(task: TaskReport) -> str:
     """Say in one line whether architecture or training explains more, or that it is open."""
     architecture, training = _group(task, "architecture"), _group(task, "training")
     if architecture is None or training is None:
-        return "No unbiased sample here is large enough to tell architecture from tuning."
+        return _why_no_verdict(task)
     first, second = architecture["interval"], training["interval"]
+    if first["low"] <= 0 and second["low"] <= 0:
+        return "Open: neither architecture nor training factors are told from chance."
+    for kind, interval in (("architecture", first), ("training", second)):
+        if interval["high"] <= 0:
+            return (
+                f"Open: {kind} factors differ by even less than chance gives, so their share has "
+                "no interval to compare with."
+            )
     if first["low"] > second["high"]:
         return "Architecture explains more of the score than all training factors together."
     if second["low"] > first["high"]:
         return "Training factors explain more of the score than the whole architecture."
-    if first["low"] <= 0 and second["low"] <= 0:
-        return "Open: neither architecture nor training factors are told from chance."
     return "Open: the intervals of architecture and training factors overlap."
 
 
@@ -68,7 +74,7 @@ def shares_sentence(task: TaskReport) -> str:
             f"{joint['groups']} groups)."
         )
     else:
-        share = next((share for share in arm["shares"] if share["role"] == "cells"), None)
+        share = next((share for share in arm["shares"] if share["role"] == "pairs"), None)
         reason = share["reason"] if share else "the space has no backbone and encoder."
         parts.append(f"The share of backbone × encoder cannot be estimated: {reason}")
     return " ".join(parts)
@@ -98,28 +104,27 @@ def factors_sentence(task: TaskReport) -> str:
 
 
 def arms_sentence(task: TaskReport) -> str:
-    """Compare the arms at the largest budget that all of them spent."""
-    budget = task.summary["equal_n"]
-    rows = [row for row in _best_rows(task) if row["reported"] is not None]
-    rows.sort(key=lambda row: -row["reported"])
-    parts = []
-    for row in rows:
-        if row["method"] == "expectation":
-            how = (
-                f"expectation over draws from {row['pool']}, "
-                f"{score_range(row['reported_interval'])}"
-            )
-        elif row["reported_interval"] is not None:
-            how = f"mean of {row['seeds']} seeds, {score_range(row['reported_interval'])}"
-        else:
-            how = f"{row['seeds']} seed, so without an interval"
-        parts.append(f"{score(row['reported'])} for {readable(row['arm'])} ({how})")
-    if not parts:
-        return "No experiment has a score."
-    return (
-        f"After {budget['n']} experiments each, the configuration chosen on validation scores a "
-        f"{score_name(task.score)} of {_listed(parts)}."
+    """Compare the arm names at the largest budget that all seeds spent; say whose mean lacks."""
+    n = task.summary["equal_n"]["n"]
+    rows = _best_rows(task)
+    scored = sorted(
+        (row for row in rows if row["reported"] is not None), key=lambda row: -row["reported"]
     )
+    parts = [f"{score(row['reported'])} for {readable(row['arm'])} ({_how(row)})" for row in scored]
+    text = (
+        f"After {n} experiments each, the configuration chosen on validation scores a "
+        f"{score_name(task.score)} of {_listed(parts)}."
+        if parts
+        else f"After {n} experiments each, no arm has a mean."
+    )
+    missing = [
+        f"{readable(row['arm'])} ({row['seeds'] - row['succeeded']} of n = {row['seeds']})"
+        for row in rows
+        if row["reported"] is None
+    ]
+    if missing:
+        text += f" Without a mean, since seeds have no successful experiment: {_listed(missing)}."
+    return text
 
 
 def dynamics_sentence(task: TaskReport) -> str:
@@ -155,16 +160,16 @@ def dynamics_sentence(task: TaskReport) -> str:
 
 
 def power_law_sentence(arm: Document) -> str:
-    """Describe one arm's power law, the worth of its R squared, and whether it is a finding."""
+    """Describe an arm name's power law, the worth of its R squared, and if it is a finding."""
     fit, null = arm["power_law"], arm["null"]
     name = readable(arm["arm"])
     if fit is None:
         return f"{name}: {arm['power_law_reason']}"
+    if fit["r_squared"] is None:
+        return f"{name}: the curve is flat."
     text = (
         f"{name}: {fit['a']:.3f} − {fit['b']:.3f} N^(−{fit['c']:.2f}), "
         f"R² = {fit['r_squared']:.2f} over {fit['points']} budgets up to {fit['n_max']}"
-        if fit["r_squared"] is not None
-        else f"{name}: the curve is flat"
     )
     if null is not None:
         text += (
@@ -177,8 +182,37 @@ def power_law_sentence(arm: Document) -> str:
     return f"{text}; not identified, since it ends on a bound ({', '.join(fit['at_bound'])})."
 
 
+def _why_no_verdict(task: TaskReport) -> str:
+    if task.primary_shares is None:
+        return (
+            "Every arm chose its configurations by earlier scores, so no unbiased sample can tell "
+            "architecture from tuning."
+        )
+    groups = {entry["group"]: entry for entry in task.primary_shares["groups"]}
+    lacking = [kind for kind in ("architecture", "training") if kind not in groups]
+    if lacking:
+        return f"The space has no {lacking[0]} factors, so there is nothing to compare."
+    refused = next(entry for entry in groups.values() if entry["estimate"] is None)
+    return (
+        f"Open: the unbiased sample cannot carry the share of all {refused['group']} factors: "
+        f"{refused['reason']}"
+    )
+
+
+def _how(row: Document) -> str:
+    """Say what a score is the mean of, and what its interval is or why it has none."""
+    interval = row["reported_interval"]
+    many = row["method"] == "expectation"
+    what = f"expectation over draws from {row['pool']}" if many else "mean over seeds"
+    if interval is not None:
+        return f"{what}; {interval['kind']}: {score_range(interval)}"
+    if many:
+        return f"{what}; no interval, since {row['n']} is more than half of them"
+    return "one seed, so without an interval"
+
+
 def _best_rows(task: TaskReport) -> list[dict[str, Any]]:
-    """One row per arm at the common budget: exact expectations where the order says nothing."""
+    """One row per arm name at the common budget: expectations where the order says nothing."""
     budget = task.summary["equal_n"]
     rows = [row for row in budget["rows"] if row["n"] == budget["n"]]
     by_arm: dict[str, dict[str, Any]] = {}

@@ -11,9 +11,6 @@ import pandas as pd
 from dashsearch.errors import InputError
 from dashsearch.files import read_json
 
-DOCUMENTS = ("variance.json", "convergence.json", "dynamics.json", "summary.json")
-TABLES = ("arms.csv", "best_so_far.csv", "cell_means.csv", "entropy.csv")
-
 
 @dataclass(frozen=True)
 class TaskReport:
@@ -31,8 +28,8 @@ class TaskReport:
         Sentence of every clip that could not be used, by clip.
     sample_frames
         A picture of sampled frames, or None.
-    provenance
-        What made the analysis: versions, digests, seeds, settings; may be nested.
+    splits
+        Digest of the split and the number of clips on each of its sides; may be nested.
     """
 
     name: str
@@ -40,7 +37,7 @@ class TaskReport:
     analysis_folder: Path
     marked_clips: Mapping[str, str] = field(default_factory=dict)
     sample_frames: Path | None = None
-    provenance: Mapping[str, Any] = field(default_factory=dict)
+    splits: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def title(self) -> str:
@@ -68,9 +65,14 @@ class TaskReport:
         return self._document("summary.json")
 
     @cached_property
-    def cell_means(self) -> pd.DataFrame:
-        """The table cell_means.csv."""
-        return pd.read_csv(self.analysis_folder / "cell_means.csv")
+    def provenance(self) -> dict[str, Any]:
+        """The document provenance.json: what made the analysis."""
+        return self._document("provenance.json")
+
+    @cached_property
+    def pair_means(self) -> pd.DataFrame:
+        """The table pair_means.csv."""
+        return pd.read_csv(self._file("pair_means.csv"))
 
     @property
     def score(self) -> str:
@@ -84,18 +86,21 @@ class TaskReport:
 
     @property
     def arms(self) -> list[str]:
-        """Names of the arms, in the order of the ledger."""
+        """Arm names, in the order of the ledger."""
         return [str(arm["arm"]) for arm in self.convergence["arms"]]
 
     @cached_property
     def primary_shares(self) -> dict[str, Any] | None:
-        """Shares of the unbiased arm on the reported score, or None if there is no such arm."""
+        """Shares of the unbiased sample on the reported score, or None if there is none."""
         shares = self.variance["scores"][self.score]
         return next((arm for arm in shares if arm["primary"]), None)
 
     def _document(self, name: str) -> dict[str, Any]:
+        document: dict[str, Any] = read_json(self._file(name))
+        return document
+
+    def _file(self, name: str) -> Path:
         path = self.analysis_folder / name
         if not path.is_file():
             raise InputError(f"{path} does not exist; analyse task {self.name} first.")
-        document: dict[str, Any] = read_json(path)
-        return document
+        return path

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from dashsearch.analysis.analyse import analyse_task, write_analysis
+from dashsearch.analysis.ledgers import analysis_note
 from dashsearch.analysis.results import plain
 from dashsearch.analysis.settings import AnalysisSettings
 from dashsearch.errors import InputError
@@ -23,9 +24,10 @@ SPACE = Space(
 )
 SETTINGS = AnalysisSettings(permutations=99, bootstraps=99, window=10)
 FILES = [
-    "arms.csv", "best_so_far.csv", "cell_means.csv", "convergence.json",
-    "dynamics.json", "entropy.csv", "summary.json", "variance.json",
+    "arms.csv", "best_so_far.csv", "convergence.json", "dynamics.json", "entropy.csv",
+    "pair_means.csv", "provenance.json", "summary.json", "variance.json",
 ]  # fmt: skip
+NOTE = analysis_note({"random/1": "ab"}, SPACE, SETTINGS, "trainer/1")
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +39,7 @@ def ledger():
 @pytest.fixture(scope="module")
 def folder(ledger, tmp_path_factory):
     folder = tmp_path_factory.mktemp("analysis")
-    write_analysis(analyse_task(ledger, SPACE, SETTINGS), folder)
+    write_analysis(analyse_task(ledger, SPACE, SETTINGS), folder, NOTE)
     return folder
 
 
@@ -49,12 +51,12 @@ def test_every_file_is_written_and_every_document_is_strict_json(folder):
     assert sorted(path.name for path in folder.iterdir()) == FILES
     for path in folder.glob("*.json"):
         document = json.loads(path.read_text(), parse_constant=refuse_constant)
-        assert document["task"] == "town"
+        assert path.name == "provenance.json" or document["task"] == "town"
         assert path.read_text() == json.dumps(document, indent=2, sort_keys=True) + "\n"
 
 
 def test_equal_ledgers_give_equal_bytes(ledger, folder, tmp_path):
-    write_analysis(analyse_task(ledger.copy(), SPACE, SETTINGS), tmp_path)
+    write_analysis(analyse_task(ledger.copy(), SPACE, SETTINGS), tmp_path, NOTE)
     for name in FILES:
         assert (tmp_path / name).read_bytes() == (folder / name).read_bytes()
 
@@ -66,8 +68,8 @@ def test_the_headline_has_the_fields_that_others_read(folder):
     assert needed <= set(one_way) and one_way["arm"] == "designed"
 
 
-def test_cell_means_are_means_of_distinct_cells_and_name_empty_pairs(folder, ledger):
-    table = pd.read_csv(folder / "cell_means.csv")
+def test_pair_means_are_means_of_distinct_cells_and_name_empty_pairs(folder, ledger):
+    table = pd.read_csv(folder / "pair_means.csv")
     assert len(table) == 3 * 4 * 3
     designed = ledger[(ledger["arm"] == "designed") & (ledger["status"] == "ok")]
     pair = designed[(designed["backbone"] == "hog") & (designed["encoder"] == "gru")]
@@ -99,9 +101,39 @@ def test_arms_are_compared_at_the_largest_budget_that_all_have_spent(folder):
         ("designed", "runs"), ("designed", "expectation"),
         ("random", "runs"), ("random", "expectation"), ("evolution", "runs"),
     }  # fmt: skip
-    for row in at_24:
-        if row["seeds"] > 1:
-            assert row["reported_interval"]["low"] <= row["reported"]
+    kinds = {(row["arm"], row["method"]): (row["reported_interval"] or {}).get("kind")
+             for row in equal["rows"] if row["n"] == 20}  # fmt: skip
+    assert kinds == {
+        ("designed", "runs"): None,
+        ("designed", "expectation"): "95 % bootstrap over the pool",
+        ("random", "runs"): "range of 2 seeds",
+        ("random", "expectation"): "95 % bootstrap over the pool",
+        ("evolution", "runs"): "range of 2 seeds",
+    }
+
+
+def test_draws_of_more_than_half_of_a_pool_have_no_interval(ledger):
+    one = ledger.groupby("arm", sort=False).head(1)
+    rows = analyse_task(one, SPACE, SETTINGS).documents["summary.json"]["equal_n"]["rows"]
+    assert {row["method"] for row in rows} == {"runs", "expectation"}
+    for row in rows:
+        assert row["selection_interval"] is None and row["reported_interval"] is None
+    pool = analyse_task(ledger, SPACE, SETTINGS).documents["convergence.json"]["arms"][1][
+        "exchangeable"
+    ]
+    for name in ("low", "high", "reported_low", "reported_high"):
+        known = [n for n, limit in zip(pool["n"], pool[name], strict=True) if limit is not None]
+        assert max(known) == pool["pool"] // 2
+
+
+def test_the_seeds_that_keep_an_arm_name_from_a_mean_are_counted(ledger):
+    broken = ledger.copy()
+    lost = (broken["arm"] == "evolution") & (broken["arm_seed"] == 2)
+    broken.loc[lost, "status"] = "failed"
+    broken.loc[lost, ["val_map", "test_map"]] = np.nan
+    rows = analyse_task(broken, SPACE, SETTINGS).documents["summary.json"]["equal_n"]["rows"]
+    row = next(row for row in rows if row["arm"] == "evolution" and row["n"] == 24)
+    assert row["reported"] is None and (row["succeeded"], row["seeds"]) == (1, 2)
 
 
 def test_failures_are_counted_with_their_reasons(folder, ledger):
@@ -113,8 +145,8 @@ def test_a_run_in_which_everything_failed_is_analysed_and_says_so(ledger, tmp_pa
     broken = ledger[ledger["arm"] == "random"].copy()
     broken["status"] = "failed"
     broken[["val_map", "test_map"]] = np.nan
-    write_analysis(analyse_task(pd.concat([ledger, broken.assign(arm="doomed")]), SPACE, SETTINGS),
-                   tmp_path)  # fmt: skip
+    everything = pd.concat([ledger, broken.assign(arm="doomed")])
+    write_analysis(analyse_task(everything, SPACE, SETTINGS), tmp_path, NOTE)
     arms = pd.read_csv(tmp_path / "arms.csv").set_index("arm")
     assert arms.loc["doomed", "best_val_map"].isna().all()
     curves = json.loads((tmp_path / "convergence.json").read_text())["arms"]

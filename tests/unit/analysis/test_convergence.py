@@ -121,7 +121,19 @@ def test_several_seeds_have_a_seeded_band_that_holds_the_mean():
     np.testing.assert_array_equal(curve.low, again.low)
     assert np.isnan(curve.mean[0]) and np.isnan(curve.low[0])
     assert (curve.low[1:] <= curve.mean[1:]).all() and (curve.mean[1:] <= curve.high[1:]).all()
-    assert interval_at(curve, 30).kind == "bootstrap over seeds"
+    assert interval_at(curve, 30).kind == "95 % bootstrap over 6 seeds"
+
+
+@pytest.mark.parametrize("seeds", [2, 3, 4])
+def test_few_seeds_have_their_range_and_no_95_percent_interval(seeds):
+    runs = np.maximum.accumulate(np.random.default_rng(1).uniform(size=(seeds, 30)), axis=1)
+    runs[0, 0] = NAN
+    curve = mean_over_seeds(list(runs), 99, 0)
+    np.testing.assert_array_equal(curve.low[1:], runs[:, 1:].min(axis=0))
+    np.testing.assert_array_equal(curve.high[1:], runs[:, 1:].max(axis=0))
+    assert interval_at(curve, 30).kind == f"range of {seeds} seeds"
+    assert interval_at(curve, 1) is None
+    assert curve.succeeded.tolist() == [seeds - 1] + [seeds] * 29
 
 
 def test_runs_of_different_length_are_compared_up_to_the_shortest():

@@ -71,10 +71,10 @@ def test_an_adaptive_arm_is_labelled_biased_and_gets_no_permutation_test(arms):
 def test_small_groups_are_left_out_and_counted(ledger):
     settings = AnalysisSettings(min_per_group=8, permutations=99)
     random = {a.arm: a for a in variance_shares(ledger, SPACE, "val_map", settings)}["random"]
-    cells = share(random, "backbone × encoder")
-    assert cells.dropped_groups > 0
-    kept = 0 if cells.estimate is None else cells.estimate.n
-    assert kept + cells.dropped_scores == random.n_cells
+    pairs = share(random, "backbone × encoder")
+    assert pairs.role == "pairs" and pairs.dropped_groups > 0
+    kept = 0 if pairs.estimate is None else pairs.estimate.n
+    assert kept + pairs.dropped_scores == random.n_cells
 
 
 def test_a_grouping_that_was_visited_once_each_is_refused_with_the_reason(ledger):

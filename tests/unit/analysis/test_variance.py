@@ -84,6 +84,23 @@ def test_the_interval_of_a_large_published_f_contains_the_share_and_is_not_cut_o
         assert stats.ncf.cdf(1324, 12, 1286, lam) == pytest.approx(p, abs=1e-6)
 
 
+def test_the_interval_of_an_f_beyond_what_scipy_computes_is_that_of_its_limit():
+    assert math.isnan(stats.ncf.cdf(1e10, 2, 5, 2e10))
+    interval = share_interval(1e10, 2, 5)
+    # The numerator is all noncentrality there, so F is lambda / 2 over chi squared / 5.
+    for share, p in ((interval.low, 0.975), (interval.high, 0.025)):
+        lam = 1e10 * 2 / 5 * stats.chi2.isf(p, 5)
+        assert 1 - share == pytest.approx(8 / (lam + 8), rel=1e-5)
+
+
+def test_a_negative_estimate_lies_outside_an_interval_that_is_never_negative(rng):
+    interval = share_interval(0.01, 12, 100)
+    assert (interval.low, interval.high) == (0, 0)
+    results = [one_way(list(rng.normal(size=(12, 4)))) for _ in range(50)]
+    assert min(result.omega_squared for result in results) < 0
+    assert all(0 <= result.interval.low <= result.interval.high for result in results)
+
+
 def test_the_logarithm_of_p_stays_finite_where_p_underflows():
     # References: mpmath's regularised betainc at 60 digits.
     assert stats.f.sf(449.3308, 11, 1287) == stats.f.sf(5000, 11, 5000) == 0
@@ -197,6 +214,12 @@ def test_a_planted_noise_share_is_recovered_and_covered(rng):
         covered += result.interval.low <= 0.1 <= result.interval.high
     assert np.mean(shares) == pytest.approx(0.1, abs=0.01)
     assert stats.binomtest(covered, 300, 0.95).pvalue > 0.001
+
+
+def test_seed_noise_beyond_all_variance_stays_inside_its_interval():
+    result = noise_share([0.5, 0.51, 0.52, 0.53], [[0.1, 0.9]])
+    assert result.share > 1
+    assert result.interval.low < result.share < result.interval.high
 
 
 def test_seed_noise_without_replicates_is_refused_and_says_what_to_raise():

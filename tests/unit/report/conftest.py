@@ -1,7 +1,12 @@
+from dataclasses import replace
+from shutil import copytree
+
 import pytest
 
 from dashsearch.analysis.analyse import analyse_task, write_analysis
+from dashsearch.analysis.ledgers import analysis_note
 from dashsearch.analysis.settings import AnalysisSettings
+from dashsearch.files import read_json, write_json
 from dashsearch.report.page import TaskReport
 from dashsearch.space.space import Factor, Space
 from planted import plant_task, planted_ledger
@@ -32,7 +37,8 @@ def analysed(planted, tmp_path_factory):
 
     def write(keep=lambda ledger: ledger):
         folder = tmp_path_factory.mktemp("analysis")
-        write_analysis(analyse_task(keep(planted), SPACE, SETTINGS), folder)
+        note = analysis_note({"designed/1": "ab"}, SPACE, SETTINGS, "trainer/1-cd")
+        write_analysis(analyse_task(keep(planted), SPACE, SETTINGS), folder, note)
         return folder
 
     return write
@@ -45,5 +51,19 @@ def town(analysed):
         synthetic=True,
         analysis_folder=analysed(),
         marked_clips={"clip_7": "the file <script>alert(1)</script>.mp4 is empty; remove it."},
-        provenance={"libraries": {"scipy": "1.17"}, "seed": 1},
+        splits={"digest": "ef", "clips": {"train": 40, "test": 20}},
     )
+
+
+@pytest.fixture
+def altered(town, tmp_path):
+    """Copy the analysis of town with one document changed in place by a function."""
+
+    def alter(name, change):
+        folder = copytree(town.analysis_folder, tmp_path / "altered", dirs_exist_ok=True)
+        document = read_json(folder / name)
+        change(document)
+        write_json(folder / name, document)
+        return replace(town, analysis_folder=folder)
+
+    return alter

@@ -27,19 +27,19 @@ def test_bars_have_the_length_of_the_shares_and_chance_is_marked(axis, town):
     assert chances <= ticks
 
 
-def test_every_cell_of_the_heat_map_shows_its_mean_and_n(axis, town):
-    cells = town.cell_means[town.cell_means["arm"] == "designed"]
-    figures.draw_cells(axis, cells, "test_map")
-    for _, row in cells.iterrows():
+def test_every_pair_of_the_heat_map_shows_its_mean_and_n(axis, town):
+    pairs = town.pair_means[town.pair_means["arm"] == "designed"]
+    figures.draw_pairs(axis, pairs, "test_map")
+    for _, row in pairs.iterrows():
         assert f"{row['mean_test_map']:.3f}" in texts(axis)
         assert f"n = {row['n']}" in texts(axis)
 
 
-def test_an_unvisited_cell_is_a_dash_with_n_0(axis, town):
-    cells = town.cell_means[town.cell_means["arm"] == "designed"].copy()
-    cells.iloc[0, cells.columns.get_loc("mean_test_map")] = np.nan
-    cells.iloc[0, cells.columns.get_loc("n")] = 0
-    figures.draw_cells(axis, cells, "test_map")
+def test_an_unvisited_pair_is_a_dash_with_n_0(axis, town):
+    pairs = town.pair_means[town.pair_means["arm"] == "designed"].copy()
+    pairs.iloc[0, pairs.columns.get_loc("mean_test_map")] = np.nan
+    pairs.iloc[0, pairs.columns.get_loc("n")] = 0
+    figures.draw_pairs(axis, pairs, "test_map")
     assert "–" in texts(axis) and "n = 0" in texts(axis)
 
 
@@ -60,6 +60,28 @@ def test_an_arm_without_a_single_score_is_left_out(axis, town):
         arms[0][curve]["mean"] = [None] * len(arms[0][curve]["mean"])
     figures.draw_best_so_far(axis, arms, "selection", dict.fromkeys(town.arms, "k"), "mAP")
     assert arms[0]["arm"] not in texts(axis)
+
+
+def test_a_flat_curve_gets_no_power_law(axis, town):
+    arms = json.loads(json.dumps(town.convergence["arms"]))
+    for arm in arms:
+        arm["power_law"] = {"a": 0.5, "b": 0.0, "c": 1.0, "r_squared": None}
+    figures.draw_best_so_far(axis, arms, "selection", dict.fromkeys(town.arms, "k"), "mAP")
+    assert {line.get_linestyle() for line in axis.lines} == {"-"}
+
+
+def test_noise_beyond_all_variance_stays_on_the_axis_and_its_interval_does_not_stretch_it(
+    axis, town
+):
+    arm = json.loads(json.dumps(town.primary_shares))
+    arm["noise"] |= {"share": 1.4, "interval": {"low": 0.4, "high": 500.0}}
+    for draw in (
+        lambda axis: figures.draw_shares(axis, arm),
+        lambda axis: figures.draw_shares_of_tasks(axis, [("town", arm)]),
+    ):
+        axis.clear()
+        draw(axis)
+        assert 1.4 < axis.get_xlim()[1] < 2
 
 
 def test_runs_shorter_than_a_window_say_so(axis, town):

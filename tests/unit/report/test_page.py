@@ -4,6 +4,8 @@ import re
 from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
+from pathlib import Path
+from shutil import copy2
 
 import pandas as pd
 import pytest
@@ -109,11 +111,32 @@ def test_a_task_without_an_unbiased_arm_gets_no_share(page):
 
 def test_figures_lie_beside_the_page_and_are_the_ones_inside_it(folder, page):
     names = {path.name for path in (folder / "figures").iterdir()}
-    stems = ["headline", "town-shares", "town-cells", "town-best-so-far", "town-entropy",
+    stems = ["headline", "town-shares", "town-pairs", "town-best-so-far", "town-entropy",
              "city-best-so-far", "city-entropy"]  # fmt: skip
     assert names == {f"{stem}.{ending}" for stem in stems for ending in ("png", "pdf", "svg")}
     inside = {base64.b64decode(image["src"].partition(",")[2]) for image in page.all("img")}
     assert inside == {path.read_bytes() for path in (folder / "figures").glob("*.svg")}
+
+
+def test_the_rule_names_every_file_of_an_analysis_that_the_page_reads(town, tmp_path):
+    rule = (Path(__file__).parents[3] / "rules/report.smk").read_text()
+    names = re.findall(r"results/\{task\}/analysis/([\w.]+)", rule)
+    for name in names:
+        copy2(town.analysis_folder / name, tmp_path)
+    task = replace(town, analysis_folder=tmp_path)
+    write_report([task], tmp_path / "report")
+    for name in names:
+        (tmp_path / name).rename(tmp_path / "hidden")
+        with pytest.raises(InputError, match=f"{name} does not exist; analyse task town first"):
+            write_report([replace(task)], tmp_path / "report")
+        (tmp_path / "hidden").rename(tmp_path / name)
+
+
+def test_the_page_names_what_made_its_numbers(page, town):
+    for row in ("libraries.scipy", "inputs.ledger of designed/1", "settings.analysis.bootstraps",
+                "settings.trainer", "splits.clips.train"):  # fmt: skip
+        assert row in page.text
+    assert "statsmodels" not in page.text
 
 
 def test_equal_analyses_give_equal_figures(folder, city, tmp_path):
