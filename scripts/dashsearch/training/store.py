@@ -24,7 +24,8 @@ def write_prepared(target: str | Path, data: PreparedData, note: Mapping[str, An
                 value = getattr(part, field.name)
                 if value.dtype.kind == "U":
                     value = value.astype(h5py.string_dtype())
-                store[f"{split}/{field.name}"] = value
+                # No HDF5 groups: their headers hold the time, and equal data must be equal bytes.
+                store[f"{split}_{field.name}"] = value
         store.attrs["backbone"] = data.backbone
         store.attrs["digest"] = data.digest
         store.attrs["schema"] = PREPARED_SCHEMA
@@ -38,9 +39,8 @@ def read_prepared(path: str | Path) -> PreparedData:
             raise InputError(f"{path} has the schema {store.attrs['schema']}; prepare it again.")
 
         def read(split: str) -> dict[str, Any]:
-            group = store[split]
-            ids = np.asarray(group["clip_id"].asstr()[:], dtype=np.str_)
-            arrays = {name: group[name][:] for name in ("values", "label", "tte_s")}
+            ids = np.asarray(store[f"{split}_clip_id"].asstr()[:], dtype=np.str_)
+            arrays = {name: store[f"{split}_{name}"][:] for name in ("values", "label", "tte_s")}
             return {**arrays, "clip_id": ids}
 
         return PreparedData(

@@ -1,5 +1,6 @@
 """A round's tables: a row for every proposal, test scores and costs apart; prepared data kept."""
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -96,6 +97,14 @@ def test_prepared_data_survive_their_store(make_world, tmp_path):
         for name, value in vars(getattr(data, split)).items():
             assert np.array_equal(getattr(getattr(found, split), name), value)
             assert getattr(getattr(found, split), name).dtype.kind == value.dtype.kind
+
+
+def test_equal_prepared_data_are_equal_bytes_whenever_they_are_written(make_world, tmp_path):
+    data, note = prepare(*make_world(), 4), provenance(PREPARED_SCHEMA)
+    write_prepared(tmp_path / "one.h5", data, note)
+    time.sleep(1.1)  # HDF5 counts in seconds
+    write_prepared(tmp_path / "two.h5", data, note)
+    assert (tmp_path / "one.h5").read_bytes() == (tmp_path / "two.h5").read_bytes()
 
 
 def test_prepared_data_of_another_schema_are_refused(make_world, tmp_path):
