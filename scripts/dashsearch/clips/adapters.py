@@ -31,7 +31,8 @@ class ClipRecord:
     split
         The official split, or "".
     where
-        File and line that said so, for error messages.
+        Name of the table and line that said so; without the folder, since sentences about marked
+        clips end up in files that must not depend on where a task lies.
     """
 
     clip_id: str
@@ -83,7 +84,7 @@ def read_clips(adapter: str, table: str | Path) -> list[ClipRecord]:
     if adapter not in ADAPTERS:
         raise InputError(f"the adapter {adapter!r} is unknown; use {' or '.join(ADAPTERS)}.")
     clips = ADAPTERS[adapter](Path(table))
-    _check_distinct(clips)
+    _check_distinct(clips, Path(table))
     check_classes([clip.label for clip in clips], str(table))
     return clips
 
@@ -182,6 +183,10 @@ def _record(row: Mapping[str, str], columns: _Columns, where: str, path: str) ->
     clip_id, label = row[columns.clip_id], row[columns.label]
     if not clip_id:
         raise InputError(f"{where}: {columns.clip_id} is empty; give the clip an id.")
+    if not clip_id.isprintable():
+        raise InputError(
+            f"{where}: {columns.clip_id} {clip_id!r} holds a control character; remove it."
+        )
     if not path:
         raise InputError(f"{where}: {columns.path} is empty; give the clip's video.")
     if label not in ("0", "1", "0.0", "1.0"):
@@ -202,7 +207,7 @@ def _record(row: Mapping[str, str], columns: _Columns, where: str, path: str) ->
     split = row.get(columns.split, "") if columns.split else ""
     if split and split not in SPLITS:
         raise InputError(f"{where}: split is {split!r}; write {', '.join(SPLITS)} or nothing.")
-    return ClipRecord(clip_id, path, int(positive), event, alert, split, where)
+    return ClipRecord(clip_id, path, int(positive), event, alert, split, Path(where).name)
 
 
 def _seconds(row: Mapping[str, str], column: str, where: str) -> float | None:
@@ -218,7 +223,7 @@ def _seconds(row: Mapping[str, str], column: str, where: str) -> float | None:
     return value
 
 
-def _check_distinct(clips: Sequence[ClipRecord]) -> None:
+def _check_distinct(clips: Sequence[ClipRecord], table: Path) -> None:
     """Refuse an id or a video that stands twice: one clip must not be in two splits."""
     for what, values in (
         ("id", [clip.clip_id for clip in clips]),
@@ -227,7 +232,8 @@ def _check_distinct(clips: Sequence[ClipRecord]) -> None:
         counts = Counter(values)
         for clip, value in zip(reversed(clips), reversed(values), strict=True):
             if counts[value] > 1:
+                where = table.parent / clip.where
                 raise InputError(
-                    f"{clip.where}: the {what} {value} stands {counts[value]} times; "
+                    f"{where}: the {what} {value} stands {counts[value]} times; "
                     "give every clip its own."
                 )

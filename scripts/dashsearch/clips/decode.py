@@ -10,11 +10,12 @@ import av
 import h5py
 import numpy as np
 import pandas as pd
+from av.video.frame import PictureType
 from numpy.typing import NDArray
 
 from dashsearch.clips.adapters import check_classes
 from dashsearch.clips.manifest import check_marked
-from dashsearch.clips.probe import ClipProblem, seconds
+from dashsearch.clips.probe import ClipProblem, open_video, reason, seconds
 from dashsearch.clips.windows import (
     WINDOWS_SCHEMA,
     ClipWindows,
@@ -100,9 +101,10 @@ def decode_windows(
                     writer.append(result)
             logger.info("decoded %d of %d clips", first + len(batch), len(clips))
         known = manifest.loc[manifest["status"] == "marked", "problem"].to_list()
-        check_marked([*marked.values(), *known], len(manifest), max_marked_share)
+        check_marked([*marked.values(), *known], len(manifest), max_marked_share, root)
         check_classes(
-            [clip["label"] for clip in clips if clip["clip_id"] not in marked], "decoding"
+            [clip["label"] for clip in clips if clip["clip_id"] not in marked],
+            f"{root}, after decoding",
         )
         writer.close(marked, canonical_json(note))
 
@@ -123,11 +125,15 @@ def decode_clip(clip: dict[str, Any], root: str | Path, settings: WindowSettings
     instants, place = np.unique(times, return_inverse=True)
     try:
         frames, shown = decode_at(
-            Path(root, str(clip["path"])), instants, settings.height, settings.width
+            Path(root, str(clip["path"])),
+            instants,
+            settings.height,
+            settings.width,
+            name=str(clip["path"]),
         )
     except (av.FFmpegError, OSError) as error:
         raise ClipProblem(
-            f"{clip['path']} breaks while it is decoded ({str(error).splitlines()[0]}); "
+            f"{clip['path']} breaks while it is decoded ({reason(error)}); "
             "copy it again or remove the row."
         ) from None
     return ClipWindows(
@@ -140,7 +146,7 @@ def decode_clip(clip: dict[str, Any], root: str | Path, settings: WindowSettings
 
 
 def decode_at(
-    path: Path, instants: NDArray[np.float64], height: int, width: int
+    path: Path, instants: NDArray[np.float64], height: int, width: int, *, name: str = ""
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Decode the frames shown at ascending instants: at each, the last one not later than it.
 
@@ -151,6 +157,8 @@ def decode_at(
     ----------
     instants
         Seconds from the video's first frame, ascending and distinct, (M,).
+    name
+        What to call the video in messages, if not by its file's name.
 
     Returns
     -------
@@ -158,19 +166,25 @@ def decode_at(
         The distinct frames, uint8 (F, height, width, 3), RGB, scaled by area averaging.
     shown
         For each instant the index of its frame, (M,).
+
+    Raises
+    ------
+    ClipProblem
+        If the video ends too early, or a picture that the frames may build on is damaged or out
+        of order.
     """
-    with av.open(str(path)) as container:
+    name = name or path.name
+    with open_video(path) as container:
         stream = container.streams.video[0]
-        stream.codec_context.thread_count = 1
         start = stream.start_time or 0
         first = start + int(max(instants[0], 0.0) / (stream.time_base or 1))
         container.seek(first, stream=stream, backward=True)
         try:
-            return _collect(container, stream, instants, height, width)
+            return _collect(container, name, instants, height, width)
         except _LateStart:
-            # The container's index led past the instant: decode from the beginning.
-            container.seek(start, stream=stream, backward=True)
-            return _collect(container, stream, instants, height, width)
+            pass  # a container without an index (MPEG-TS) led past the instant
+    with open_video(path) as container:
+        return _collect(container, name, instants, height, width)
 
 
 class _LateStart(ClipProblem):
@@ -179,15 +193,19 @@ class _LateStart(ClipProblem):
 
 def _collect(
     container: "av.container.InputContainer",
-    stream: "av.VideoStream",
+    name: str,
     instants: NDArray[np.float64],
     height: int,
     width: int,
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    stream = container.streams.video[0]
+    stream.codec_context.thread_count = 1
     start = seconds(stream.start_time, stream)
     frames: list[NDArray[np.uint8]] = []
     shown: list[int] = []
     previous: av.VideoFrame | None = None
+    previous_s = -np.inf
+    fault = ""
 
     def show(until: float) -> None:
         """Let `previous` stand for all instants before `until`."""
@@ -195,27 +213,36 @@ def _collect(
         if due <= 0:
             return
         if previous is None:
-            raise _LateStart(f"{container.name} has no frame at {instants[0]:.3f} s.")
-        if previous.is_corrupt:
-            raise ClipProblem(
-                f"{container.name} is damaged at {instants[len(shown)]:.3f} s; "
-                "copy it again or remove the row."
+            raise _LateStart(
+                f"{name} has no picture at {instants[0]:.3f} s; copy it again or remove the row."
             )
         picture = previous.reformat(width, height, format="rgb24", interpolation="AREA")
         frames.append(picture.to_ndarray().astype(np.uint8, copy=False))
         shown.extend([len(frames) - 1] * due)
 
     for frame in container.decode(stream):
-        show(until=seconds(frame.pts, stream) - start)
-        if len(shown) == len(instants):
+        shown_s = seconds(frame.pts, stream) - start
+        show(until=shown_s)
+        # A B picture builds on a later one too, so look on until that one has come.
+        built = previous is not None and previous.pict_type != PictureType.B
+        if len(shown) == len(instants) and built:
             break
-        previous = frame
+        # The decoder tells of the picture that is damaged, not of those that build on it.
+        if frame.is_corrupt:
+            fault = fault or f"is damaged at {shown_s:.3f} s; copy it again"
+        elif shown_s < previous_s:
+            fault = fault or f"has pictures out of order at {shown_s:.3f} s; convert it to mp4"
+        elif frame.key_frame and not shown:
+            fault = ""
+        previous, previous_s = frame, shown_s
+    if fault:
+        raise ClipProblem(f"{name} {fault} or remove the row.")
     if previous is not None:
         # The last frame stays on the screen for as long as it says, and no longer.
         end = seconds(previous.pts, stream) + seconds(previous.duration, stream) - start
         if len(shown) < len(instants) and instants[-1] > end + LAST_FRAME_S:
             raise ClipProblem(
-                f"{container.name} ends at {end:.3f} s, before {instants[-1]:.3f} s; "
+                f"{name} ends at {end:.3f} s, before {instants[-1]:.3f} s; "
                 "copy it again or remove the row."
             )
     show(until=np.inf)

@@ -85,16 +85,18 @@ def index_clips(
     with ThreadPoolExecutor(workers) as pool:
         found = list(pool.map(look, records))
     check_marked(
-        [str(p) for p in found if isinstance(p, ClipProblem)], len(records), max_marked_share
+        [str(p) for p in found if isinstance(p, ClipProblem)], len(records), max_marked_share, root
     )
     usable = [r for r, facts in zip(records, found, strict=True) if isinstance(facts, VideoFacts)]
-    check_classes([record.label for record in usable], "after marking")
+    where = f"{root}, after marking"
+    check_classes([record.label for record in usable], where)
     events = np.sort([r.event_time_s for r in usable if r.event_time_s is not None])
     rows = [
         _row(record, facts, events, windows) for record, facts in zip(records, found, strict=True)
     ]
-    check_marked([row["problem"] for row in rows if row["problem"]], len(rows), max_marked_share)
-    check_classes([row["label"] for row in rows if not row["problem"]], "after marking")
+    problems = [row["problem"] for row in rows if row["problem"]]
+    check_marked(problems, len(rows), max_marked_share, root)
+    check_classes([row["label"] for row in rows if not row["problem"]], where)
     return frame_of(rows, COLUMNS)
 
 
@@ -189,12 +191,14 @@ def _row(
     }
 
 
-def check_marked(problems: Sequence[str], clips: int, max_marked_share: float) -> None:
-    """Raise InputError if more than this share of the clips has a problem."""
+def check_marked(
+    problems: Sequence[str], clips: int, max_marked_share: float, root: str | Path
+) -> None:
+    """Raise InputError if more than this share of the clips in `root` has a problem."""
     share = len(problems) / clips
     if share > max_marked_share:
         raise InputError(
-            f"{len(problems)} of {clips} clips ({share:.0%}) cannot be used, more than "
+            f"{root}: {len(problems)} of {clips} clips ({share:.0%}) cannot be used, more than "
             f"max_marked_share {max_marked_share:.0%}; mend them, or raise the setting to go on "
             f"without them. The first: {' '.join(problems[:3])}"
         )

@@ -36,7 +36,7 @@ def probe_video(path: str | Path, name: str) -> VideoFacts:
     Raises
     ------
     ClipProblem
-        If the file is missing, empty, no video, or truncated.
+        If the file is missing, empty, no video, truncated, or has pictures without a time.
     """
     path = Path(path)
     try:
@@ -48,32 +48,47 @@ def probe_video(path: str | Path, name: str) -> VideoFacts:
     if path.stat().st_size == 0:
         raise ClipProblem(f"{name} has zero bytes; copy it again or remove the row.")
     try:
-        with av.open(str(path)) as container:
+        with open_video(path) as container:
             if not container.streams.video:
                 raise ClipProblem(f"{name} holds no video stream; replace it or remove the row.")
+            if getattr(container.streams.video[0], "codec_context", None) is None:
+                raise ClipProblem(
+                    f"{name} is encoded in a way that FFmpeg does not know, or its header is "
+                    "damaged; encode or copy it again, or remove the row."
+                )
             return _read_packets(container, name)
     except av.FFmpegError as error:
         raise ClipProblem(
-            f"{name} is not a readable video ({_reason(error)}): truncated or another kind of "
+            f"{name} is not a readable video ({reason(error)}): truncated or another kind of "
             "file; copy it again or remove the row."
         ) from None
 
 
 def _read_packets(container: "av.container.InputContainer", name: str) -> VideoFacts:
     stream = container.streams.video[0]
-    count, end, corrupt = 0, 0.0, False
+    count, untimed, end, corrupt = 0, 0, 0.0, False
     start = seconds(stream.start_time, stream)
     for packet in container.demux(stream):
-        if packet.size == 0 or packet.pts is None:
+        if packet.size == 0:
             continue  # the empty packet at the end
+        if packet.pts is None:
+            untimed += 1
+            continue
         count += 1
         corrupt = corrupt or packet.is_corrupt
         end = max(end, seconds(packet.pts + (packet.duration or 0), stream))
+    if untimed:
+        raise ClipProblem(
+            f"{name} does not say when {untimed} of its {count + untimed} pictures are shown; "
+            "convert it to mp4 or remove the row."
+        )
+    if count == 0:
+        raise ClipProblem(f"{name} holds no picture; copy it again or remove the row.")
     declared = stream.frames or count
     duration = end - start
     # Containers that do not count their frames (Matroska) still say how long they are.
     promised = 0.0 if stream.frames else (container.duration or 0) / 1e6 - start
-    if corrupt or count < declared or count == 0:
+    if corrupt or count < declared:
         raise ClipProblem(
             f"{name} is truncated: it holds {count} of {declared} frames; "
             "copy it again or remove the row."
@@ -91,5 +106,11 @@ def seconds(ticks: int | None, stream: "av.VideoStream") -> float:
     return float((ticks or 0) * (stream.time_base or 0))
 
 
-def _reason(error: av.FFmpegError) -> str:
-    return str(error.strerror or error).lower()
+def open_video(path: Path) -> "av.container.InputContainer":
+    """Open a video; a title or comment that is not UTF-8 does not matter."""
+    return av.open(str(path), metadata_errors="ignore")
+
+
+def reason(error: av.FFmpegError | OSError) -> str:
+    """Say why FFmpeg gave up, without the path that its own message may hold."""
+    return str(error.strerror or type(error).__name__).lower()

@@ -73,9 +73,13 @@ def write_splits(target: str | Path, splits: Mapping[str, Any]) -> None:
 
 def read_splits(path: str | Path) -> dict[str, Any]:
     """Read splits; InputError if they were changed after they had been frozen."""
-    splits: dict[str, Any] = read_json(path)
-    body = {key: value for key, value in splits.items() if key != "digest"}
-    if digest(body) != splits.get("digest"):
+    try:
+        splits: dict[str, Any] = read_json(path)
+        body = {key: value for key, value in splits.items() if key != "digest"}
+        intact = digest(body) == splits.get("digest")
+    except (ValueError, AttributeError):  # no JSON any more, or another kind of document
+        intact = False
+    if not intact:
         raise InputError(
             f"{path} does not fit its digest: it was changed after it had been frozen; "
             "delete it and everything trained on it, and run again."

@@ -4,13 +4,14 @@ import math
 from collections import Counter
 from itertools import chain
 
+import av
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clips.videos import write_nexar, write_video
+from clips.videos import HEIGHT, WIDTH, burn, write_nexar, write_video
 from dashsearch.clips.adapters import read_clips, videos_state
 from dashsearch.clips.manifest import (
     index_clips,
@@ -83,6 +84,7 @@ WRONG_TABLES = {
     "line 2: time_of_event is empty but target is 1": f"{HEADER}\n1,,,1\n",
     "line 2: a clip with target 0 has an event": f"{HEADER}\n1,2.0,,0\n",
     "line 2: id is empty": f"{HEADER}\n,2.0,,1\n",
+    "line 2: id 'a\\x1fb' holds a control character": f"{HEADER}\na\x1fb,2,1,1\n",
     "the table has no row": f"{HEADER}\n",
     "the column target stands twice": f"{HEADER},target\n1,2,1,1,1\n",
     "line 3: the row has more fields": f"{HEADER}\n1,2,1,1\n2,,,0,0\n",
@@ -156,6 +158,28 @@ def test_a_generic_manifest_may_hold_official_splits(table):
         read_clips("csv", folder / "clips.csv")
 
 
+def replace(path, old, new):
+    content = path.read_bytes()
+    assert old in content
+    path.write_bytes(content.replace(old, new))
+
+
+def without_times(path):
+    """Bare H.264, as some recorders write it."""
+    with av.open(str(path), "w", format="h264") as container:
+        stream = container.add_stream("libx264", rate=10)
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        for number in range(20):
+            frame = av.VideoFrame.from_ndarray(burn(number), format="rgb24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+
+
+def test_a_title_that_is_not_utf8_does_no_harm(table):
+    replace(table.parent / "train/00003.mp4", b"Lavf", b"\xff\xfe\xe4\xf6")
+    assert (index(table, max_marked_share=0.0)["status"] == "ok").all()
+
+
 def cut(path, keep):
     content = path.read_bytes()
     path.write_bytes(content[: int(len(content) * keep)])
@@ -172,6 +196,8 @@ BAD_CLIPS = {
     "has zero bytes": lambda path: path.write_bytes(b""),
     "is not a readable video": lambda path: path.write_text("not a video\n" * 100),
     "is truncated: it holds": lambda path: cut(path, 0.7),
+    "is encoded in a way that FFmpeg does not know": lambda path: replace(path, b"avc1", b"zzzz"),
+    "does not say when 20 of its 20 pictures are shown": without_times,
     "is not a readable video (": without_end,
 }
 
@@ -183,7 +209,7 @@ def test_a_bad_file_is_marked_with_its_sentence(table, sentence):
     assert manifest.loc["00003", "status"] == "marked"
     problem = manifest.loc["00003", "problem"]
     assert sentence in problem
-    assert problem.startswith(f"{table} line 4: the clip train/00003.mp4")
+    assert problem.startswith("train.csv line 4: the clip train/00003.mp4")
     assert "\n" not in problem
     assert math.isnan(manifest.loc["00003", "reference_time_s"])
     assert (manifest["status"] == "ok").sum() == 3
@@ -214,6 +240,7 @@ def test_too_many_marked_clips_stop_the_run(table):
     (table.parent / "train/00003.mp4").unlink()
     with pytest.raises(InputError, match=r"1 of 4 clips \(25%\) cannot be used") as raised:
         index(table, max_marked_share=0.2)
+    assert str(raised.value).startswith(f"{table.parent}: ")
     assert "00003.mp4 is missing" in str(raised.value)
 
 
@@ -308,5 +335,7 @@ def test_splits_that_were_changed_are_refused(tmp_path):
     assert read_splits(path) == splits
     moved = splits["clips"]["test"][0]
     path.write_text(path.read_text().replace(f'"{moved}"', '"777"'))
-    with pytest.raises(InputError, match="was changed after it had been frozen"):
-        read_splits(path)
+    for content in (path.read_text(), path.read_text()[:-20], "[]", '"x"'):
+        path.write_text(content)
+        with pytest.raises(InputError, match="was changed after it had been frozen"):
+            read_splits(path)

@@ -47,6 +47,19 @@ def test_colour_histograms_are_roots_of_shares():
     assert squares[2, [0, 15]] == pytest.approx([0.5, 0.5])  # half black, half of full value
 
 
+def test_colour_bins_are_those_of_numpys_histogram(texture):
+    hue, saturation, value = np.random.default_rng(1).integers(0, 256, (3, 64, 64))
+    hsv = np.stack([hue * 180 // 256, saturation, value], axis=-1).astype(np.uint8)
+    for frame in (cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB), texture):
+        seen = cv2.cvtColor(frame, cv2.COLOR_RGB2HSV)
+        expected = [
+            np.histogram(seen[..., channel], 16, (0, limit))[0]
+            for channel, limit in enumerate((180, 256, 256))
+        ]
+        shares = np.concatenate(expected) / seen[..., 0].size
+        assert np.array_equal(color(frame), np.sqrt(shares).astype(np.float32))
+
+
 def test_colour_does_not_see_where_things_are(texture):
     frame = texture[:112, :112]
     assert color(frame) == pytest.approx(color(frame[::-1, ::-1]))
