@@ -31,7 +31,7 @@ rule analyse:
             designed_arms=get_arms_of("designed"),
             uniform_arms=get_arms_of("random"),
         ),
-        tte_s=config["windows"]["tte_s"],
+        tte_s=get_tte_s,
         trainer=TRAINER,
     script:
         "../scripts/analyse.py"

@@ -1,4 +1,4 @@
-"""From a data set to windows: render (embedded tasks), index, split, decode."""
+"""From a data set to windows: render (embedded tasks), index, split, decode, look."""
 
 from dashsearch.clips.synthetic.generate import source_digest
 
@@ -28,7 +28,7 @@ rule generate_clips:
 
 rule index_clips:
     input:
-        table=get_source,
+        tables=get_tables,
         videos=get_videos,
     output:
         manifest="results/{task}/clips/manifest.parquet",
@@ -43,9 +43,9 @@ rule index_clips:
         mem_mb=2000,
         runtime=60,
     params:
-        adapter=get_adapter,
+        task=get_task,
         videos_state=get_videos_state,
-        windows=config["windows"],
+        windows=get_windows,
         max_marked_share=config["max_marked_share"],
     script:
         "../scripts/index_clips.py"
@@ -73,14 +73,14 @@ rule split_clips:
 rule decode_windows:
     input:
         manifest="results/{task}/clips/manifest.parquet",
-        table=get_source,
         videos=get_videos,
     output:
-        windows="results/{task}/clips/windows.h5",
+        windows=temp("results/{task}/clips/shards/{shard}.h5"),
+        index=temp("results/{task}/clips/shards/{shard}.parquet"),
     log:
-        "logs/{task}/decode_windows.log",
+        "logs/{task}/decode_windows/{shard}.log",
     benchmark:
-        "results/benchmarks/{task}/decode_windows.tsv"
+        "results/benchmarks/{task}/decode_windows/{shard}.tsv"
     conda:
         "../envs/clips.yaml"
     threads: 8
@@ -88,24 +88,50 @@ rule decode_windows:
         mem_mb=2000,
         runtime=240,
     params:
-        windows=config["windows"],
-        max_marked_share=config["max_marked_share"],
+        root=get_root,
+        windows=get_windows,
+        clips_per_shard=config["clips_per_shard"],
     script:
         "../scripts/decode_windows.py"
 
 
-rule sample_frames:
+rule collect_windows:
+    input:
+        manifest="results/{task}/clips/manifest.parquet",
+        windows=get_shards("h5"),
+        indices=get_shards("parquet"),
+    output:
+        windows="results/{task}/clips/windows.h5",
+        index="results/{task}/clips/windows.parquet",
+    log:
+        "logs/{task}/collect_windows.log",
+    benchmark:
+        "results/benchmarks/{task}/collect_windows.tsv"
+    conda:
+        "../envs/clips.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=60,
+    params:
+        windows=get_windows,
+        max_marked_share=config["max_marked_share"],
+    script:
+        "../scripts/collect_windows.py"
+
+
+rule draw_contact_sheet:
     input:
         windows="results/{task}/clips/windows.h5",
+        index="results/{task}/clips/windows.parquet",
         splits="results/{task}/splits.json",
     output:
-        sheet="results/{task}/clips/sample_frames.png",
+        sheet="results/{task}/clips/contact_sheet.png",
     log:
-        "logs/{task}/sample_frames.log",
+        "logs/{task}/draw_contact_sheet.log",
     conda:
         "../envs/clips.yaml"
     resources:
         mem_mb=1000,
         runtime=10,
     script:
-        "../scripts/sample_frames.py"
+        "../scripts/draw_contact_sheet.py"

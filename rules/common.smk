@@ -1,6 +1,6 @@
 """The validated config, and the input functions that the rules share."""
 
-from dashsearch.clips.adapters import read_clips, videos_state
+from dashsearch.clips.adapters import read_data_set
 from dashsearch.config import check_budgets, validate_config
 from dashsearch.errors import InputError
 from dashsearch.features.registry import load_registry
@@ -14,6 +14,16 @@ def resource_path(path):
     return path if Path(path).exists() else str(Path(workflow.basedir, path))
 
 
+def is_to_be_fetched(task):
+    """Whether a task's data set is hosted on a hub and has not been downloaded yet."""
+    return bool(task.get("download")) and not download_record(task).exists()
+
+
+def download_record(task):
+    """The file that a finished download leaves in the data set's folder."""
+    return Path(task["folder"], "download.json")
+
+
 try:
     config = validate_config(config)
     SPACE_FILE = resource_path(config["space"])
@@ -24,11 +34,12 @@ try:
     REGISTRY = load_registry(REGISTRY_FILE)
     REGISTRY.require(BACKBONES)
     check_budgets(config["arms"], SPACE.size)
-    for task in config["tasks"].values():
-        if task["source"] != "embedded":
-            read_clips(
-                task["source"], task.get("file") or Path(task["folder"], "train.csv")
-            )
+    # Every data set is read once a start; what is rendered or still to be fetched is not there yet.
+    DATA_SETS = {
+        name: read_data_set(task)
+        for name, task in config["tasks"].items()
+        if task["source"] != "embedded" and not is_to_be_fetched(task)
+    }
 except InputError as error:
     raise WorkflowError(str(error))
 
@@ -40,33 +51,80 @@ wildcard_constraints:
     task="|".join(config["tasks"]),
     arm="|".join(config["arms"]),
     seed=r"\d+",
+    shard=r"\d+",
     round=r"\d+",
     backbone="|".join(BACKBONES),
 
 
-def get_source(wildcards):
-    """The table that lists a task's clips: rendered by us, or where the user's data set is."""
-    task = config["tasks"][wildcards.task]
-    match task["source"]:
-        case "embedded":
-            return f"results/{wildcards.task}/source/train.csv"
-        case "nexar":
-            return str(Path(task["folder"], "train.csv"))
-        case "csv":
-            return task["file"]
+def get_data_set(wildcards):
+    """A user's data set, as its adapter read it."""
+    if wildcards.task not in DATA_SETS:
+        raise WorkflowError(
+            f"config: tasks.{wildcards.task}: {config['tasks'][wildcards.task]['folder']} has not "
+            "been downloaded yet; run `snakemake download` first."
+        )
+    return DATA_SETS[wildcards.task]
+
+
+def is_embedded(wildcards):
+    """Whether a task is rendered by us."""
+    return config["tasks"][wildcards.task]["source"] == "embedded"
+
+
+def get_tables(wildcards):
+    """The annotation files of a task's data set: rendered by us, or where the user's are."""
+    if is_embedded(wildcards):
+        return f"results/{wildcards.task}/source/train.csv"
+    return list(map(str, get_data_set(wildcards).tables))
 
 
 def get_videos(wildcards):
     """The rendered videos, which have to exist first; a user's own are there already."""
-    if config["tasks"][wildcards.task]["source"] == "embedded":
-        return f"results/{wildcards.task}/source/train"
-    return []
+    return f"results/{wildcards.task}/source/train" if is_embedded(wildcards) else []
 
 
-def get_adapter(wildcards):
-    """The adapter that reads the task's table: an embedded task is laid out like Nexar's set."""
-    source = config["tasks"][wildcards.task]["source"]
-    return "nexar" if source == "embedded" else source
+def get_task(wildcards):
+    """What the adapter has to know: an embedded task is laid out like Nexar's set."""
+    if is_embedded(wildcards):
+        return {"source": "nexar", "folder": f"results/{wildcards.task}/source"}
+    return config["tasks"][wildcards.task]
+
+
+def get_root(wildcards):
+    """The folder that the paths in a task's manifest start from."""
+    if is_embedded(wildcards):
+        return f"results/{wildcards.task}/source"
+    return str(get_data_set(wildcards).root)
+
+
+def get_windows(wildcards):
+    """The windows of a task: its own, or the campaign's."""
+    return config["tasks"][wildcards.task]["windows"] or config["windows"]
+
+
+def get_tte_s(wildcards):
+    """The times to event at which a task is scored, in seconds."""
+    return get_windows(wildcards)["tte_s"]
+
+
+def get_shards(name):
+    """An input function: this file of every shard of a task's clips."""
+
+    def get_files(wildcards):
+        clips = (
+            config["tasks"][wildcards.task]["clips"]
+            if is_embedded(wildcards)
+            else len(get_data_set(wildcards).records)
+        )
+        shards = -(-clips // config["clips_per_shard"])
+        return expand(
+            "results/{task}/clips/shards/{shard}.{name}",
+            task=wildcards.task,
+            shard=range(shards),
+            name=name,
+        )
+
+    return get_files
 
 
 def get_round_files(name):
@@ -123,9 +181,7 @@ def get_policy_settings(wildcards):
 
 def get_videos_state(wildcards):
     """What a user's own videos are now: a replaced or added file has to be seen."""
-    if config["tasks"][wildcards.task]["source"] == "embedded":
-        return ""
-    return videos_state(get_adapter(wildcards), get_source(wildcards))
+    return "" if is_embedded(wildcards) else get_data_set(wildcards).state()
 
 
 def get_embedded(wildcards):

@@ -15,10 +15,9 @@ rule report:
         pair_means=expand(
             "results/{task}/analysis/pair_means.csv", task=config["tasks"]
         ),
-        manifests=expand("results/{task}/clips/manifest.parquet", task=config["tasks"]),
-        windows=expand("results/{task}/clips/windows.h5", task=config["tasks"]),
+        windows=expand("results/{task}/clips/windows.parquet", task=config["tasks"]),
         splits=expand("results/{task}/splits.json", task=config["tasks"]),
-        sheets=expand("results/{task}/clips/sample_frames.png", task=config["tasks"]),
+        sheets=expand("results/{task}/clips/contact_sheet.png", task=config["tasks"]),
         template=str(Path(workflow.basedir, "resources/report/page.html.j2")),
         stylesheet=str(Path(workflow.basedir, "resources/report/page.css")),
     output:

@@ -25,7 +25,7 @@ rule propose_round:
         space_digest=SPACE.digest,
         campaign_seed=config["seed"],
         trainer=TRAINER,
-        tte_s=config["windows"]["tte_s"],
+        tte_s=get_tte_s,
     script:
         "../scripts/propose_round.py"
 
@@ -57,7 +57,7 @@ rule train_round:
         training=config["training"],
         trainer=TRAINER,
         backbones=BACKBONES,
-        tte_s=config["windows"]["tte_s"],
+        tte_s=get_tte_s,
         # Finished experiments of a round that was killed: not an output, so that it survives.
         journal="results/{task}/arms/{arm}/seed{seed}/round{round}/journal.jsonl",
     script:
@@ -81,6 +81,6 @@ rule close_arm:
         mem_mb=1000,
         runtime=10,
     params:
-        tte_s=config["windows"]["tte_s"],
+        tte_s=get_tte_s,
     script:
         "../scripts/close_arm.py"

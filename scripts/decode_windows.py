@@ -1,18 +1,20 @@
-"""Decode every window of a task once, into one HDF5 file."""
+"""Decode every window of one shard of a task's clips, once."""
 
-from pathlib import Path
-
-from dashsearch.clips.decode import decode_windows
+from dashsearch.clips.decode import decode_windows, shard_of
 from dashsearch.clips.manifest import read_manifest
 from dashsearch.clips.windows import WindowSettings
 from dashsearch.jobs import job
 
 with job(snakemake.log[0]):
     decode_windows(
-        read_manifest(snakemake.input.manifest),
-        Path(snakemake.input.table).parent,
+        shard_of(
+            read_manifest(snakemake.input.manifest),
+            int(snakemake.wildcards.shard),
+            snakemake.params.clips_per_shard,
+        ),
+        snakemake.params.root,
         WindowSettings(**snakemake.params.windows),
         snakemake.output.windows,
-        max_marked_share=snakemake.params.max_marked_share,
+        snakemake.output.index,
         workers=snakemake.threads,
     )

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from dashsearch.clips.marked import read_marked_clips
 from dashsearch.clips.splits import read_splits
+from dashsearch.clips.window_index import read_marked_clips
 from dashsearch.jobs import job
 from dashsearch.report.page import write_report
 from dashsearch.report.task import TaskReport
@@ -18,7 +18,7 @@ with job(snakemake.log[0]):
                 name=name,
                 synthetic=params.synthetic[place],
                 analysis_folder=Path(inputs.summary[place]).parent,
-                marked_clips=read_marked_clips(inputs.manifests[place], inputs.windows[place]),
+                marked_clips=read_marked_clips(inputs.windows[place]),
                 sample_frames=Path(inputs.sheets[place]),
                 splits={
                     "digest": splits["digest"],

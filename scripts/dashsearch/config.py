@@ -7,31 +7,26 @@ editors and the workflow catalog. A key that no model knows is an error.
 import difflib
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
+from dashsearch.clips.adapters import ADAPTERS, DataSetTask
+from dashsearch.clips.settings import TaskSettings, Windows
 from dashsearch.errors import InputError
+from dashsearch.strict import StrictModel
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
 Share = Annotated[float, Field(ge=0, le=1)]
 PositiveShare = Annotated[float, Field(gt=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
-Seconds = Annotated[float, Field(gt=0)]
 
 
 # Folders beside those of the tasks, and headings of the report.
 RESERVED_TASK_NAMES = {"report", "benchmarks", "answers", "reading", "provenance"}
 
 
-class Model(BaseModel):
-    """A part of the config: unknown keys are refused, and nothing is converted silently."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-
-class EmbeddedTask(Model):
+class EmbeddedTask(TaskSettings):
     """A synthetic dashcam task that is rendered and encoded on the spot."""
 
     source: Literal["embedded"]
@@ -39,40 +34,10 @@ class EmbeddedTask(Model):
     clips: Annotated[int, Field(ge=8, multiple_of=2, description="half of them positive")] = 320
 
 
-class NexarTask(Model):
-    """A folder in the layout of Nexar's data set: train.csv and train/<id>.mp4."""
-
-    source: Literal["nexar"]
-    folder: str
+Task = Annotated[EmbeddedTask | DataSetTask, Field(discriminator="source")]
 
 
-class CsvTask(Model):
-    """A CSV file with the columns clip_id, path, label, event_time_s and alert_time_s."""
-
-    source: Literal["csv"]
-    file: str
-
-
-Task = Annotated[EmbeddedTask | NexarTask | CsvTask, Field(discriminator="source")]
-
-
-class Windows(Model):
-    """What a window of a clip is: T frames that end a given time to event before the event."""
-
-    frames: Annotated[int, Field(ge=2, le=64)] = 20
-    rate_hz: Annotated[float, Field(gt=0, le=60)] = 5.0
-    tte_s: Annotated[list[Seconds], Field(min_length=1)] = [0.5, 1.0, 1.5]
-    height: Annotated[int, Field(ge=32, le=1024)] = 112
-    width: Annotated[int, Field(ge=32, le=1024)] = 112
-
-    @model_validator(mode="after")
-    def _ascending(self) -> Self:
-        if self.tte_s != sorted(set(self.tte_s)):
-            raise ValueError("tte_s must ascend without repetition, for example [0.5, 1.0, 1.5]")
-        return self
-
-
-class Split(Model):
+class Split(StrictModel):
     """Shares of the clips, drawn by clip and stratified by label."""
 
     train: PositiveShare = 0.6
@@ -86,10 +51,10 @@ class Split(Model):
         return self
 
 
-class Arm(Model):
+class Arm(StrictModel):
     """What all arms share: a policy, seeds, and a budget in rounds of experiments."""
 
-    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] = [1]
+    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] = Field(default=[1])
     rounds: Count = 1
     experiments_per_round: Count
 
@@ -131,7 +96,7 @@ class EvolutionArm(Arm):
 AnyArm = Annotated[DesignedArm | RandomArm | EvolutionArm, Field(discriminator="policy")]
 
 
-class Training(Model):
+class Training(StrictModel):
     """How one experiment is trained, beside what its cell says."""
 
     epochs: Count = 20
@@ -143,7 +108,7 @@ class Training(Model):
     ] = 48
 
 
-class Analysis(Model):
+class Analysis(StrictModel):
     """Settings of the estimators."""
 
     min_per_group: Annotated[int, Field(ge=2)] = 2
@@ -153,13 +118,16 @@ class Analysis(Model):
     bootstraps: Annotated[int, Field(ge=99)] = 2000
 
 
-class Config(Model):
+class Config(StrictModel):
     """The whole configuration."""
 
     seed: Annotated[int, Field(ge=0)] = 1
     tasks: Annotated[dict[Name, Task], Field(min_length=1)]
     space: str = "resources/spaces/embedded.yaml"
     windows: Windows = Windows()
+    clips_per_shard: Annotated[
+        int, Field(ge=1, description="clips that one decoding job takes; a crash loses one shard")
+    ] = 200
     max_marked_share: Share = 0.05
     split: Split = Split()
     arms: Annotated[dict[Name, AnyArm], Field(min_length=1)]
@@ -193,8 +161,6 @@ def validate_config(raw: Mapping[str, Any]) -> dict[str, Any]:
         problems = [_sentence(problem) for problem in error.errors(include_url=False)]
         more = f" ({len(problems) - 1} more after this one)" if len(problems) > 1 else ""
         raise InputError(f"config: {problems[0]}{more}.") from None
-    for name, task in config.tasks.items():
-        _check_source(name, task)
     return config.model_dump()
 
 
@@ -213,18 +179,6 @@ def check_budgets(arms: Mapping[str, Mapping[str, Any]], cells: int) -> None:
                 f"config: arms.{name}: rounds x experiments_per_round is {budget}, but the space "
                 f"has {cells} cells and {arm['policy']} never repeats one; lower the budget."
             )
-
-
-def _check_source(name: str, task: EmbeddedTask | NexarTask | CsvTask) -> None:
-    if isinstance(task, NexarTask) and not Path(task.folder, "train.csv").is_file():
-        raise InputError(
-            f"config: tasks.{name}.folder: there is no file {Path(task.folder, 'train.csv')}; "
-            "give the folder that holds train.csv and train/."
-        )
-    if isinstance(task, CsvTask) and not Path(task.file).is_file():
-        raise InputError(
-            f"config: tasks.{name}.file: there is no file {task.file}; correct the path."
-        )
 
 
 def _sentence(problem: Mapping[str, Any]) -> str:
@@ -257,10 +211,9 @@ def _complaint(problem: Mapping[str, Any]) -> str:
     return fixed.get(kind, f"{message}, but it is {problem['input']!r}")
 
 
-_UNION_MEMBERS: dict[str, type[Model]] = {
+_UNION_MEMBERS: dict[str, type[StrictModel]] = {
     "embedded": EmbeddedTask,
-    "nexar": NexarTask,
-    "csv": CsvTask,
+    **{source: settings for source, (settings, _) in ADAPTERS.items()},
     "designed": DesignedArm,
     "random": RandomArm,
     "evolution": EvolutionArm,
@@ -279,14 +232,21 @@ def _keys(location: tuple[str | int, ...]) -> list[str | int]:
 
 def _known_keys(location: tuple[str | int, ...]) -> list[str]:
     """Return the keys that a part of the config may have."""
-    model: type[Model] = Config
+    model: type[StrictModel] = Config
     for place, part in enumerate(location):
-        if place == 2 and location[0] in _UNIONS:
+        in_union = location[0] in _UNIONS
+        if place == 2 and in_union:
             model = _UNION_MEMBERS[str(part)]
-        elif place == 0 and part not in _UNIONS:
-            annotation = Config.model_fields[str(part)].annotation
-            model = next(kind for kind in (annotation, *get_args(annotation)) if kind is not None)
+        elif place == 0 or place > 2 or not in_union:
+            model = _model_of(model, str(part)) or model
     return list(model.model_fields)
+
+
+def _model_of(model: type[StrictModel], key: str) -> type[StrictModel] | None:
+    """Return the model that a key of `model` holds, if it holds one."""
+    annotation = model.model_fields[key].annotation
+    kinds = (annotation, *get_args(annotation))
+    return next((k for k in kinds if isinstance(k, type) and issubclass(k, StrictModel)), None)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The manifest: one row a clip, with what its file says and whether it can be used."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
@@ -8,53 +9,59 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import ks_2samp
 
-from dashsearch.clips.adapters import ClipRecord, check_classes
-from dashsearch.clips.probe import ClipProblem, VideoFacts, probe_video
+from dashsearch.clips.pictures import probe_pictures
+from dashsearch.clips.probe import VideoFacts, probe_video
+from dashsearch.clips.problems import ClipProblem
+from dashsearch.clips.records import ClipRecord, DataSet, check_classes
 from dashsearch.clips.windows import WindowSettings
 from dashsearch.errors import InputError
 from dashsearch.files import digest
 from dashsearch.provenance import provenance
 from dashsearch.seeds import derive_seed
-from dashsearch.tables import frame_of, read_table, write_table
+from dashsearch.tables import frame_of, read_note, read_table, write_table
 
-MANIFEST_SCHEMA = "manifest/1"
+MANIFEST_SCHEMA = "manifest/2"
 COLUMNS = {
     "clip_id": "string",
     "path": "string",
     "label": "int64",
+    "class_name": "string",
     "event_time_s": "float64",
     "alert_time_s": "float64",
     "duration_s": "float64",
     "frame_rate_hz": "float64",
     "width_px": "int64",
     "height_px": "int64",
+    "picture_rate_hz": "float64",
     "reference_time_s": "float64",
+    "cut_tte_s": "float64",
     "split": "string",
+    "group": "string",
     "status": "string",
+    "problem_kind": "string",
     "problem": "string",
 }
 UNKNOWN = VideoFacts(float("nan"), float("nan"), 0, 0)
+# Level of the test that warns of reference times that tell the class.
+TELLING = 0.01
+
+logger = logging.getLogger(__name__)
 
 
 def index_clips(
-    records: Sequence[ClipRecord],
-    root: str | Path,
-    windows: WindowSettings,
-    *,
-    max_marked_share: float,
-    workers: int,
+    data: DataSet, windows: WindowSettings, *, max_marked_share: float, workers: int
 ) -> pd.DataFrame:
     """Probe every clip and mark those that cannot be used.
 
     Parameters
     ----------
-    records
+    data
         From an adapter.
-    root
-        The folder that the records' paths start from.
     windows
-        A clip has to hold every window before its reference time.
+        Each window of a clip has to hold `windows.min_frames` real frames.
     max_marked_share
         Largest share of marked clips, in [0, 1], that is not an error.
     workers
@@ -63,20 +70,21 @@ def index_clips(
     Returns
     -------
     DataFrame
-        The columns of `COLUMNS`, sorted by `clip_id`. `status` is ``"ok"`` or ``"marked"``, and
-        `problem` the sentence of a marked clip. `reference_time_s` is the event time of a positive;
-        for a negative see `reference_time`.
+        The columns of `COLUMNS`, sorted by `clip_id`. `status` is ``"ok"`` or ``"marked"``;
+        `problem_kind` (one of `problems.KINDS`) and `problem` (a sentence) are those of a marked
+        clip. `reference_time_s` is the event time of a clip that has one; see `reference_time` for
+        the others. `group` is the clip's id where the data set has no groups.
 
     Raises
     ------
     InputError
         If too many clips are marked, or a class has no usable clip.
     """
-    records = sorted(records, key=lambda record: record.clip_id)
+    records = sorted(data.records, key=lambda record: record.clip_id)
 
     def look(record: ClipRecord) -> VideoFacts | ClipProblem:
         try:
-            facts = probe_video(Path(root, record.path), f"{record.where}: the clip {record.path}")
+            facts = _probe(record, data.root)
             _check_times(record, facts, windows)
         except ClipProblem as problem:
             return problem
@@ -84,51 +92,108 @@ def index_clips(
 
     with ThreadPoolExecutor(workers) as pool:
         found = list(pool.map(look, records))
-    check_marked(
-        [str(p) for p in found if isinstance(p, ClipProblem)], len(records), max_marked_share, root
-    )
+    place = str(data.place)
+    # Before reference times are chosen: they come from the clips that are left.
+    marked = [str(facts) for facts in found if isinstance(facts, ClipProblem)]
+    check_marked(marked, len(records), max_marked_share, place)
     usable = [r for r, facts in zip(records, found, strict=True) if isinstance(facts, VideoFacts)]
-    where = f"{root}, after marking"
-    check_classes([record.label for record in usable], where)
-    events = np.sort([r.event_time_s for r in usable if r.event_time_s is not None])
+    check_classes([record.label for record in usable], data.classes, f"{place}, after marking")
+    events = np.sort(
+        [r.event_time_s for r in usable if r.event_time_s is not None and r.cut_tte_s is None]
+    )
     rows = [
-        _row(record, facts, events, windows) for record, facts in zip(records, found, strict=True)
+        _row(record, facts, data.classes, events, windows)
+        for record, facts in zip(records, found, strict=True)
     ]
     problems = [row["problem"] for row in rows if row["problem"]]
-    check_marked(problems, len(rows), max_marked_share, root)
-    check_classes([row["label"] for row in rows if not row["problem"]], where)
-    return frame_of(rows, COLUMNS)
+    check_marked(problems, len(rows), max_marked_share, place)
+    left = [row["label"] for row in rows if not row["problem"]]
+    check_classes(left, data.classes, f"{place}, after marking")
+    manifest = frame_of(rows, COLUMNS)
+    _warn_of_telling_times(manifest, place)
+    return manifest
+
+
+def _warn_of_telling_times(manifest: pd.DataFrame, place: str) -> None:
+    """Warn if the place of the windows in their clips tells one class from the others."""
+    usable = manifest[(manifest["status"] == "ok") & manifest["cut_tte_s"].isna()]
+    for name, group in usable.groupby("class_name"):
+        others = usable.loc[usable["class_name"] != name, "reference_time_s"]
+        if len(others) == 0:
+            continue
+        test = ks_2samp(group["reference_time_s"], others)
+        # Bonferroni: one test a class.
+        if test.pvalue < TELLING / usable["class_name"].nunique():
+            logger.warning(
+                "%s: windows of the class %s end at other times in their clips (median %.2f s, "
+                "n = %d) than those of the others (%.2f s, n = %d): Kolmogorov-Smirnov %.2f, "
+                "p = %.1g. A model could tell the class by that, if anything in the picture "
+                "tells the time.",
+                place,
+                name,
+                group["reference_time_s"].median(),
+                len(group),
+                others.median(),
+                len(others),
+                test.statistic,
+                test.pvalue,
+            )
 
 
 def reference_time(
-    clip_id: str, duration_s: float, events: np.ndarray, windows: WindowSettings
+    clip_id: str, duration_s: float, events: NDArray[np.float64], windows: WindowSettings
 ) -> float | None:
-    """Choose the reference time of a negative clip, which has no event.
+    """Choose the reference time of a clip without an event.
 
-    One of the positives' event times, among those that leave room for the windows in this clip,
-    at a quantile given by a hash of the clip's id: so the place of a window in its clip tells
-    nothing of the label, and a clip's reference does not depend on the order of the table.
+    One of the event times of the other clips, among those that lie in this clip, at a quantile
+    given by a hash of the clip's id: so the place of a window in its clip tells nothing of the
+    label, and a clip's reference does not depend on the order of the table. If no clip of the task
+    has an event (action recognition), any time that leaves room for the windows is as likely as
+    any other, for all classes alike.
+
+    Parameters
+    ----------
+    duration_s
+        How long the clip is.
+    events
+        Event times of the task's usable clips in seconds, ascending.
 
     Returns
     -------
     float or None
-        Seconds; None if no event time fits.
+        Seconds; None if the clip has no room.
     """
-    fitting = events[(events >= windows.span_s) & (events <= duration_s)]
-    if not len(fitting):
+    draw = derive_seed("reference time", clip_id)
+    if len(events):
+        fitting = events[events <= duration_s]
+        return float(fitting[draw % len(fitting)]) if len(fitting) else None
+    if duration_s < windows.needed_s():
         return None
-    return float(fitting[derive_seed("reference time", clip_id) % len(fitting)])
+    earliest = min(windows.span_s, duration_s)
+    # 32 bits of the hash are a uniform draw fine enough for any clip.
+    return round(earliest + (duration_s - earliest) * (draw % 2**32) / 2**32, 6)
+
+
+def _probe(record: ClipRecord, root: Path) -> VideoFacts:
+    name, path = f"{record.where}: the clip {record.path}", root / record.path
+    if record.picture_rate_hz is None:
+        return probe_video(path, name)
+    return probe_pictures(path, record.picture_rate_hz, name)
 
 
 def write_manifest(
-    target: str | Path, manifest: pd.DataFrame, windows: WindowSettings, table_digest: str
+    target: str | Path,
+    manifest: pd.DataFrame,
+    windows: WindowSettings,
+    classes: Sequence[str],
+    tables: Mapping[str, str],
 ) -> None:
-    """Write the manifest as Parquet; `table_digest` is that of the data set's own table."""
+    """Write the manifest as Parquet; `tables` are digests of the data set's tables by name."""
     note = provenance(
         MANIFEST_SCHEMA,
         libraries=("av", "pandas", "pyarrow"),
-        inputs={"table": table_digest},
-        settings={"windows": digest(asdict(windows))},
+        inputs=tables,
+        settings={"windows": digest(asdict(windows)), "classes": list(classes)},
     )
     write_table(target, manifest, COLUMNS, note)
 
@@ -138,67 +203,95 @@ def read_manifest(path: str | Path) -> pd.DataFrame:
     return read_table(path, COLUMNS)
 
 
+def read_manifest_classes(path: str | Path) -> tuple[str, ...]:
+    """Names of the classes of a manifest, by label."""
+    return tuple(read_note(path)["settings"]["classes"])
+
+
 def _check_times(record: ClipRecord, facts: VideoFacts, windows: WindowSettings) -> None:
-    event, alert = record.event_time_s, record.alert_time_s
-    place = f"{record.where}: "
-    if event is None:
-        return
-    if event > facts.duration_s:
+    event, alert, where = record.event_time_s, record.alert_time_s, record.where
+    if event is not None and event > facts.duration_s and record.cut_tte_s is None:
         raise ClipProblem(
-            f"{place}the event time is {event:g} s but the clip {record.path} ends at "
-            f"{facts.duration_s:.3f} s; correct the time or remove the row."
+            "wrong_times",
+            f"{where}: the event time is {event:g} s but the clip {record.path} ends at "
+            f"{facts.duration_s:.3f} s; correct the time or remove the row.",
         )
-    if alert is not None and alert > event:
+    if event is not None and alert is not None and alert > event:
         raise ClipProblem(
-            f"{place}the alert time {alert:g} s lies behind the event time {event:g} s; "
-            "correct the times or remove the row."
+            "wrong_times",
+            f"{where}: the alert time {alert:g} s lies behind the event time {event:g} s; "
+            "correct the times or remove the row.",
         )
-    if event < windows.span_s:
+    reference = _known_reference(record, facts)
+    if reference is not None and reference < windows.needed_s(record.cut_tte_s):
+        last = windows.tte_s[-1] if record.cut_tte_s is None else record.cut_tte_s
         raise ClipProblem(
-            f"{place}the event time is {event:g} s but a window of {windows.frames} frames needs "
-            f"{windows.span_s:g} s before it; lower windows.frames or remove the row."
+            "too_short",
+            f"{where}: {record.path} holds {max(0.0, reference - last):.3f} s before its window "
+            f"{last:g} s ahead of the event, too little for {windows.min_frames} frames; lower "
+            "windows.min_frames or remove the row.",
         )
+
+
+def _known_reference(record: ClipRecord, facts: VideoFacts) -> float | None:
+    """Return the reference time that the data set gives, if it does."""
+    if record.cut_tte_s is not None:
+        return facts.duration_s + record.cut_tte_s
+    return record.event_time_s
 
 
 def _row(
     record: ClipRecord,
-    facts: VideoFacts | ClipProblem,
-    events: np.ndarray,
+    found: VideoFacts | ClipProblem,
+    classes: Sequence[str],
+    events: NDArray[np.float64],
     windows: WindowSettings,
 ) -> Mapping[str, Any]:
-    problem = ""
-    reference = record.event_time_s
-    if isinstance(facts, ClipProblem):
-        problem, facts, reference = str(facts), UNKNOWN, None
-    elif reference is None:
-        reference = reference_time(record.clip_id, facts.duration_s, events, windows)
+    problem, reference = "", None
+    kind = ""
+    if isinstance(found, ClipProblem):
+        kind, problem, facts = found.kind, str(found), UNKNOWN
+    else:
+        facts = found
+        reference = _known_reference(record, facts)
         if reference is None:
+            reference = reference_time(record.clip_id, facts.duration_s, events, windows)
+        if reference is None:
+            kind = "too_short"
             problem = (
-                f"{record.where}: no event time of a positive clip leaves room for a window in the "
-                f"{facts.duration_s:.3f} s of {record.path}; use longer clips or remove the row."
+                f"{record.where}: the {facts.duration_s:.3f} s of {record.path} leave no room for "
+                "a window that ends where those of the other clips do; use longer clips or remove "
+                "the row."
             )
-    known = {"event_time_s": record.event_time_s, "alert_time_s": record.alert_time_s}
     return {
         "clip_id": record.clip_id,
         "path": record.path,
         "label": record.label,
-        **{name: float("nan") if value is None else value for name, value in known.items()},
+        "class_name": classes[record.label],
+        "event_time_s": _or_nan(record.event_time_s),
+        "alert_time_s": _or_nan(record.alert_time_s),
         **asdict(facts),
-        "reference_time_s": float("nan") if problem or reference is None else reference,
+        "picture_rate_hz": _or_nan(record.picture_rate_hz),
+        "reference_time_s": _or_nan(reference),
+        "cut_tte_s": _or_nan(record.cut_tte_s),
         "split": record.split,
+        "group": record.group or record.clip_id,
         "status": "marked" if problem else "ok",
+        "problem_kind": kind,
         "problem": problem,
     }
 
 
-def check_marked(
-    problems: Sequence[str], clips: int, max_marked_share: float, root: str | Path
-) -> None:
-    """Raise InputError if more than this share of the clips in `root` has a problem."""
+def _or_nan(value: float | None) -> float:
+    return float("nan") if value is None else value
+
+
+def check_marked(problems: Sequence[str], clips: int, max_marked_share: float, place: str) -> None:
+    """Raise InputError if more than this share of the clips has a problem."""
     share = len(problems) / clips
     if share > max_marked_share:
         raise InputError(
-            f"{root}: {len(problems)} of {clips} clips ({share:.0%}) cannot be used, more than "
+            f"{place}: {len(problems)} of {clips} clips ({share:.0%}) cannot be used, more than "
             f"max_marked_share {max_marked_share:.0%}; mend them, or raise the setting to go on "
             f"without them. The first: {' '.join(problems[:3])}"
         )

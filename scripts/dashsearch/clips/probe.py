@@ -5,17 +5,15 @@ from pathlib import Path
 
 import av
 
+from dashsearch.clips.problems import ClipProblem
+
 # A sound track may be longer than the video by this much.
 MISSING_END_S = 1.0
 
 
-class ClipProblem(Exception):  # noqa: N818  (a finding about a clip, not a failure of ours)
-    """Why one clip cannot be used, in one sentence that starts with the file."""
-
-
 @dataclass(frozen=True)
 class VideoFacts:
-    """Duration in seconds, mean frame rate in Hz, and size in pixels."""
+    """Duration in seconds, mean frame rate in Hz, and size in pixels as encoded."""
 
     duration_s: float
     frame_rate_hz: float
@@ -44,61 +42,78 @@ def probe_video(path: str | Path, name: str) -> VideoFacts:
     except (OSError, ValueError):
         there = False
     if not there:
-        raise ClipProblem(f"{name} is missing; copy it there or remove the row.")
+        raise ClipProblem("missing", f"{name} is missing; copy it there or remove the row.")
     if path.stat().st_size == 0:
-        raise ClipProblem(f"{name} has zero bytes; copy it again or remove the row.")
+        raise ClipProblem("empty", f"{name} has zero bytes; copy it again or remove the row.")
     try:
         with open_video(path) as container:
             if not container.streams.video:
-                raise ClipProblem(f"{name} holds no video stream; replace it or remove the row.")
+                raise ClipProblem(
+                    "no_video", f"{name} holds no video stream; replace it or remove the row."
+                )
             if getattr(container.streams.video[0], "codec_context", None) is None:
                 raise ClipProblem(
+                    "unknown_codec",
                     f"{name} is encoded in a way that FFmpeg does not know, or its header is "
-                    "damaged; encode or copy it again, or remove the row."
+                    "damaged; encode or copy it again, or remove the row.",
                 )
             return _read_packets(container, name)
     except av.FFmpegError as error:
         raise ClipProblem(
+            "unreadable",
             f"{name} is not a readable video ({reason(error)}): truncated or another kind of "
-            "file; copy it again or remove the row."
+            "file; copy it again or remove the row.",
         ) from None
 
 
 def _read_packets(container: "av.container.InputContainer", name: str) -> VideoFacts:
     stream = container.streams.video[0]
-    count, untimed, end, corrupt = 0, 0, 0.0, False
-    start = seconds(stream.start_time, stream)
+    count, shown, untimed, corrupt = 0, 0, 0, False
+    start, end = float("inf"), 0.0
     for packet in container.demux(stream):
         if packet.size == 0:
             continue  # the empty packet at the end
+        count += 1
         if packet.pts is None:
             untimed += 1
             continue
-        count += 1
         corrupt = corrupt or packet.is_corrupt
+        if packet.is_discard:
+            continue  # cut off by an edit list, but needed to decode the others
+        shown += 1
+        start = min(start, seconds(packet.pts, stream))
         end = max(end, seconds(packet.pts + (packet.duration or 0), stream))
+    if count == 0:
+        raise ClipProblem(
+            "no_pictures", f"{name} holds no picture; copy it again or remove the row."
+        )
     if untimed:
         raise ClipProblem(
-            f"{name} does not say when {untimed} of its {count + untimed} pictures are shown; "
-            "convert it to mp4 or remove the row."
+            "untimed",
+            f"{name} does not say when {untimed} of its {count} pictures are shown; "
+            "convert it to mp4 or remove the row.",
         )
-    if count == 0:
-        raise ClipProblem(f"{name} holds no picture; copy it again or remove the row.")
     declared = stream.frames or count
-    duration = end - start
     # Containers that do not count their frames (Matroska) still say how long they are.
-    promised = 0.0 if stream.frames else (container.duration or 0) / 1e6 - start
+    promised = 0.0 if stream.frames else (container.duration or 0) / 1e6
     if corrupt or count < declared:
         raise ClipProblem(
+            "truncated",
             f"{name} is truncated: it holds {count} of {declared} frames; "
-            "copy it again or remove the row."
+            "copy it again or remove the row.",
         )
-    if duration < promised - MISSING_END_S:
+    if end < promised - MISSING_END_S:
         raise ClipProblem(
-            f"{name} is truncated: it holds {duration:.1f} of {promised:.1f} s; "
-            "copy it again or remove the row."
+            "truncated",
+            f"{name} is truncated: it holds {end:.1f} of {promised:.1f} s; "
+            "copy it again or remove the row.",
         )
-    return VideoFacts(duration, count / duration, stream.width, stream.height)
+    if not end > start:
+        raise ClipProblem(
+            "unordered", f"{name} gives all its pictures one time; convert it or remove the row."
+        )
+    duration = end - start
+    return VideoFacts(duration, shown / duration, stream.width, stream.height)
 
 
 def seconds(ticks: int | None, stream: "av.VideoStream") -> float:

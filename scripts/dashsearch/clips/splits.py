@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from dashsearch.clips.adapters import SPLITS
+from dashsearch.clips.records import SPLITS
 from dashsearch.errors import InputError
 from dashsearch.files import digest, read_json, write_json
 from dashsearch.seeds import derive_seed
@@ -19,9 +20,11 @@ def split_clips(
 ) -> dict[str, Any]:
     """Split the usable clips into train, validation and test.
 
-    Each label is split by itself, in an order given by a hash of task, seed and clip id: the split
-    of a clip does not depend on the order of the table. If the data set has an official test
-    split, it is kept and only the rest is divided; if it has all three, all are kept.
+    Groups of clips stay together. Each class is split by itself (a group of several classes counts
+    as a class of its own), in an order given by a hash of task, seed and group: the split of a
+    clip does not depend on the order of the table. Official validation and
+    test splits are kept, and what is missing is cut from the training clips; if the data set has
+    all three, all are kept.
 
     Parameters
     ----------
@@ -38,25 +41,18 @@ def split_clips(
     Raises
     ------
     InputError
-        If a split would lack a class, or only some clips have an official split.
+        If a split would lack a class, only some clips have an official split, or official splits
+        divide a group.
     """
     usable = manifest[manifest["status"] == "ok"]
-    clips: dict[str, list[str]] = {name: [] for name in SPLITS}
-    official = set(usable["split"]) - {""}
-    if official and "" in set(usable["split"]):
-        missing = usable.loc[usable["split"] == "", "clip_id"].iloc[0]
-        raise InputError(
-            f"task {task}: clip {missing} has no split but others have; give one to all or to none."
-        )
-    for name in official & {"test", *(("validation",) if "validation" in official else ())}:
-        clips[name] += usable.loc[usable["split"] == name, "clip_id"].to_list()
-    shares = {name: fractions[name] for name in SPLITS if name not in official or name == "train"}
-    rest = usable[~usable["clip_id"].isin([clip for ids in clips.values() for clip in ids])]
-    for _, group in rest.groupby("label", sort=True):
-        names = sorted(group["clip_id"], key=lambda clip: derive_seed(seed, task, "split", clip))
-        for name, part in _cut(names, shares).items():
-            clips[name] += part
-    _check_both_classes(usable, clips, task)
+    official = _official_splits(usable, task)
+    clips = {name: usable.loc[usable["split"] == name, "clip_id"].to_list() for name in official}
+    clips = {name: clips.get(name, []) for name in SPLITS}
+    shares = {name: fractions[name] for name in SPLITS if name not in official}
+    rest = usable[~usable["split"].isin(official)]
+    for part, names in _divide(rest, shares, (seed, task)).items():
+        clips[part] += names
+    _check_every_class(usable, clips, task)
     body = {
         "schema": SPLITS_SCHEMA,
         "task": task,
@@ -64,6 +60,40 @@ def split_clips(
         "clips": {name: sorted(ids) for name, ids in clips.items()},
     }
     return {**body, "digest": digest(body)}
+
+
+def _official_splits(usable: pd.DataFrame, task: str) -> set[str]:
+    """Find the official splits that are kept as they are; what is missing is cut from training."""
+    found = set(usable["split"]) - {""}
+    if found and "" in set(usable["split"]):
+        missing = usable.loc[usable["split"] == "", "clip_id"].iloc[0]
+        raise InputError(
+            f"task {task}: clip {missing} has no split but others have; give one to all or to none."
+        )
+    divided = usable.groupby("group")["split"].nunique()
+    if (divided > 1).any():
+        raise InputError(
+            f"task {task}: the group {divided.idxmax()} is in more than one official split, so "
+            "test clips resemble training clips; correct the splits or the groups."
+        )
+    return found if found == set(SPLITS) else found - {"train"}
+
+
+def _divide(
+    clips: pd.DataFrame, shares: Mapping[str, float], names: tuple[str | int, ...]
+) -> dict[str, list[str]]:
+    """Divide clips by group and class, in the order of a hash of `names` and the group."""
+    parts: dict[str, list[str]] = {name: [] for name in shares}
+    if clips.empty or not shares:
+        return parts
+    groups = clips.groupby("group").agg(
+        clips=("clip_id", list), labels=("label", lambda labels: tuple(sorted(set(labels))))
+    )
+    for _, stratum in groups.groupby("labels", sort=True):
+        order = sorted(stratum.index, key=lambda group: derive_seed(*names, "split", group))
+        for name, ids in _cut([stratum["clips"][group] for group in order], shares).items():
+            parts[name] += ids
+    return parts
 
 
 def write_splits(target: str | Path, splits: Mapping[str, Any]) -> None:
@@ -87,22 +117,25 @@ def read_splits(path: str | Path) -> dict[str, Any]:
     return splits
 
 
-def _cut(names: list[str], shares: Mapping[str, float]) -> dict[str, list[str]]:
-    """Cut a list at the rounded cumulated shares."""
+def _cut(groups: list[list[str]], shares: Mapping[str, float]) -> dict[str, list[str]]:
+    """Cut a list of groups where the cumulated number of clips comes closest to the shares."""
+    ends = np.concatenate([[0], np.cumsum([len(group) for group in groups])])
     total, parts, start, cumulated = sum(shares.values()), {}, 0, 0.0
     for name, share in shares.items():
         cumulated += share
-        end = round(len(names) * cumulated / total)
-        parts[name] = names[start:end]
-        start = end
+        end = int(np.abs(ends - ends[-1] * cumulated / total).argmin())
+        parts[name] = [clip for group in groups[start:end] for clip in group]
+        start = max(start, end)
     return parts
 
 
-def _check_both_classes(usable: pd.DataFrame, clips: Mapping[str, list[str]], task: str) -> None:
+def _check_every_class(usable: pd.DataFrame, clips: Mapping[str, list[str]], task: str) -> None:
     labels = dict(zip(usable["clip_id"], usable["label"], strict=True))
+    names = dict(zip(usable["label"], usable["class_name"], strict=True))
     for name, ids in clips.items():
-        if {labels[clip] for clip in ids} != {0, 1}:
+        missing = sorted(set(names) - {labels[clip] for clip in ids})
+        if missing:
             raise InputError(
-                f"task {task}: the {name} split would hold {len(ids)} clips of fewer than two "
-                "classes; give the task more clips or change `split` in the config."
+                f"task {task}: the {name} split would hold {len(ids)} clips and none of the class "
+                f"{names[missing[0]]!r}; give the task more clips or change `split` in the config."
             )

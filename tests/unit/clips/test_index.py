@@ -1,8 +1,7 @@
 """Bad input: a wrong table stops, a bad clip is marked; one sentence each."""
 
 import math
-from collections import Counter
-from itertools import chain
+import shutil
 
 import av
 import numpy as np
@@ -10,21 +9,24 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import cross_val_predict
 
 from clips.videos import HEIGHT, WIDTH, burn, write_nexar, write_video
-from dashsearch.clips.adapters import read_clips, videos_state
+from dashsearch.clips.adapters import read_data_set
 from dashsearch.clips.manifest import (
     index_clips,
     read_manifest,
+    read_manifest_classes,
     reference_time,
     write_manifest,
 )
-from dashsearch.clips.splits import read_splits, split_clips, write_splits
+from dashsearch.clips.records import ClipRecord, DataSet
 from dashsearch.clips.windows import WindowSettings
 from dashsearch.errors import InputError
 
 WINDOWS = WindowSettings(frames=4, rate_hz=5.0, tte_s=(0.5, 1.0), height=48, width=80)
-FRACTIONS = {"train": 0.6, "validation": 0.2, "test": 0.2}
 CLIPS = {"00001": 2.5, "00002": None, "00003": 3.0, "00004": None}
 
 
@@ -33,10 +35,16 @@ def table(tmp_path):
     return write_nexar(tmp_path / "nexar", CLIPS)
 
 
-def index(table, max_marked_share=0.5, adapter="nexar", windows=WINDOWS, workers=2):
+def data_of(table):
+    """Read a table in Nexar's layout, or a generic one."""
+    if table.name == "train.csv":
+        return read_data_set({"source": "nexar", "folder": str(table.parent)})
+    return read_data_set({"source": "csv", "file": str(table)})
+
+
+def index(table, max_marked_share=0.5, windows=WINDOWS, workers=2):
     return index_clips(
-        read_clips(adapter, table),
-        table.parent,
+        data_of(table),
         windows,
         max_marked_share=max_marked_share,
         workers=workers,
@@ -62,7 +70,9 @@ def test_the_order_of_rows_and_the_folder_do_not_matter(table, tmp_path):
 
 def test_a_manifest_survives_its_file(table, tmp_path):
     manifest = index(table)
-    write_manifest(tmp_path / "manifest.parquet", manifest, WINDOWS, "digest")
+    classes, tables = ("no collision", "collision"), {"train.csv": "digest"}
+    write_manifest(tmp_path / "manifest.parquet", manifest, WINDOWS, classes, tables)
+    assert read_manifest_classes(tmp_path / "manifest.parquet") == classes
     pd.testing.assert_frame_equal(
         read_manifest(tmp_path / "manifest.parquet"), manifest, check_dtype=False
     )
@@ -100,7 +110,7 @@ def test_a_wrong_table_stops_with_file_and_line(tmp_path, sentence):
     (tmp_path / "train").mkdir()
     path.write_text(WRONG_TABLES[sentence])
     with pytest.raises(InputError) as raised:
-        read_clips("nexar", path)
+        data_of(path)
     message = str(raised.value)
     assert sentence in message
     assert message.startswith(str(path))
@@ -111,7 +121,7 @@ def test_a_table_that_is_not_utf8_is_named(tmp_path):
     path = tmp_path / "train.csv"
     path.write_bytes(f"{HEADER}\ncafé,2,1,1\n".encode("latin-1"))
     with pytest.raises(InputError, match="is not a CSV in UTF-8"):
-        read_clips("nexar", path)
+        data_of(path)
 
 
 def test_one_video_under_two_ids_is_refused(table):
@@ -121,10 +131,10 @@ def test_one_video_under_two_ids_is_refused(table):
 
 
 def test_the_state_of_the_videos_changes_with_a_video(table):
-    before = videos_state("nexar", table)
-    assert videos_state("nexar", table) == before
+    before = data_of(table).state()
+    assert data_of(table).state() == before
     write_video(table.parent / "train/00001.mp4", np.arange(30) / 10)
-    assert videos_state("nexar", table) != before
+    assert data_of(table).state() != before
 
 
 def test_a_truncated_matroska_is_marked(table):
@@ -135,11 +145,9 @@ def test_a_truncated_matroska_is_marked(table):
     assert "is truncated: it holds" in problem
 
 
-def test_a_missing_table_and_an_unknown_adapter_are_named(tmp_path):
+def test_a_missing_table_is_named(tmp_path):
     with pytest.raises(InputError, match="there is no file"):
-        read_clips("nexar", tmp_path / "train.csv")
-    with pytest.raises(InputError, match="'kitti' is unknown; use nexar or csv"):
-        read_clips("kitti", tmp_path / "train.csv")
+        data_of(tmp_path / "train.csv")
 
 
 def test_a_generic_manifest_may_hold_official_splits(table):
@@ -147,15 +155,15 @@ def test_a_generic_manifest_may_hold_official_splits(table):
     rows = ["clip_id,path,label,event_time_s,alert_time_s,split"]
     rows += ["a,train/00001.mp4,1,2.5,,test", "b,train/00002.mp4,0,,,train"]
     (folder / "clips.csv").write_text("\n".join(rows))
-    manifest = index(folder / "clips.csv", adapter="csv")
+    manifest = index(folder / "clips.csv")
     assert manifest["split"].to_list() == ["test", "train"]
     assert math.isnan(manifest["alert_time_s"][0])
     (folder / "clips.csv").write_text("\n".join(rows).replace(",train\n", ",dev\n") + ",dev")
     with pytest.raises(InputError, match="line 3: the row has more fields than the header"):
-        read_clips("csv", folder / "clips.csv")
+        data_of(folder / "clips.csv")
     (folder / "clips.csv").write_text("\n".join(rows).replace(",,test", ",,dev"))
     with pytest.raises(InputError, match="write train, validation, test or nothing"):
-        read_clips("csv", folder / "clips.csv")
+        data_of(folder / "clips.csv")
 
 
 def replace(path, old, new):
@@ -192,21 +200,26 @@ def without_end(path):
 
 
 BAD_CLIPS = {
-    "is missing": lambda path: path.unlink(),
-    "has zero bytes": lambda path: path.write_bytes(b""),
-    "is not a readable video": lambda path: path.write_text("not a video\n" * 100),
-    "is truncated: it holds": lambda path: cut(path, 0.7),
-    "is encoded in a way that FFmpeg does not know": lambda path: replace(path, b"avc1", b"zzzz"),
-    "does not say when 20 of its 20 pictures are shown": without_times,
-    "is not a readable video (": without_end,
+    "is missing": ("missing", lambda path: path.unlink()),
+    "has zero bytes": ("empty", lambda path: path.write_bytes(b"")),
+    "is not a readable video": ("unreadable", lambda path: path.write_text("not a video\n" * 100)),
+    "is truncated: it holds": ("truncated", lambda path: cut(path, 0.7)),
+    "is encoded in a way that FFmpeg does not know": (
+        "unknown_codec",
+        lambda path: replace(path, b"avc1", b"zzzz"),
+    ),
+    "does not say when 20 of its 20 pictures are shown": ("untimed", without_times),
+    "is not a readable video (": ("unreadable", without_end),
 }
 
 
 @pytest.mark.parametrize("sentence", BAD_CLIPS)
 def test_a_bad_file_is_marked_with_its_sentence(table, sentence):
-    BAD_CLIPS[sentence](table.parent / "train/00003.mp4")
+    kind, spoil = BAD_CLIPS[sentence]
+    spoil(table.parent / "train/00003.mp4")
     manifest = index(table).set_index("clip_id")
     assert manifest.loc["00003", "status"] == "marked"
+    assert manifest.loc["00003", "problem_kind"] == kind
     problem = manifest.loc["00003", "problem"]
     assert sentence in problem
     assert problem.startswith("train.csv line 4: the clip train/00003.mp4")
@@ -216,31 +229,39 @@ def test_a_bad_file_is_marked_with_its_sentence(table, sentence):
 
 
 @pytest.mark.parametrize(
-    ("event", "alert", "sentence"),
+    ("event", "alert", "kind", "sentence"),
     [
-        (9.4, 1.0, "the event time is 9.4 s but the clip train/00003.mp4 ends at 4.000 s"),
-        (3.0, 3.5, "the alert time 3.5 s lies behind the event time 3 s"),
-        (1.5, 1.0, "the event time is 1.5 s but a window of 4 frames needs 1.6 s before it"),
+        (9.4, 1.0, "wrong_times", "the event time is 9.4 s but the clip train/00003.mp4 ends at"),
+        (3.0, 3.5, "wrong_times", "the alert time 3.5 s lies behind the event time 3 s"),
+        (1.1, 1.0, "too_short", "holds 0.100 s before its window 1 s ahead of the event"),
+        (0.0, "", "too_short", "holds 0.000 s before its window 1 s ahead of the event"),
     ],
 )
-def test_a_bad_time_is_marked_with_its_sentence(table, event, alert, sentence):
+def test_a_bad_time_is_marked_with_its_sentence(table, event, alert, kind, sentence):
     table.write_text(table.read_text().replace("00003,3.0,2.5", f"00003,{event},{alert}"))
     manifest = index(table).set_index("clip_id")
     assert sentence in manifest.loc["00003", "problem"]
+    assert manifest.loc["00003", "problem_kind"] == kind
     assert (manifest["status"] == "marked").sum() == 1
+
+
+def test_an_event_that_leaves_room_for_few_frames_is_usable(table):
+    table.write_text(table.read_text().replace("00003,3.0,2.5", "00003,1.2,1.0"))
+    manifest = index(table, max_marked_share=0.0).set_index("clip_id")
+    assert manifest.loc["00003", "reference_time_s"] == 1.2
 
 
 def test_a_negative_too_short_for_every_event_time_is_marked(table):
     write_video(table.parent / "train/00004.mp4", np.arange(20) / 10)
     problem = index(table).set_index("clip_id").loc["00004", "problem"]
-    assert "no event time of a positive clip leaves room" in problem
+    assert "leave no room for a window that ends where those of the other clips do" in problem
 
 
 def test_too_many_marked_clips_stop_the_run(table):
     (table.parent / "train/00003.mp4").unlink()
     with pytest.raises(InputError, match=r"1 of 4 clips \(25%\) cannot be used") as raised:
         index(table, max_marked_share=0.2)
-    assert str(raised.value).startswith(f"{table.parent}: ")
+    assert str(raised.value).startswith(f"{table}: ")
     assert "00003.mp4 is missing" in str(raised.value)
 
 
@@ -264,78 +285,48 @@ def test_a_reference_leaves_room_and_lies_inside(clip_id, duration):
     clip_id = clip_id.replace("\x1f", "")
     events = np.linspace(1.0, 8.0, 50)
     chosen = reference_time(clip_id, duration, events, WINDOWS)
-    assert WINDOWS.span_s <= chosen <= duration
+    assert chosen in events
+    assert chosen <= duration
     assert chosen == reference_time(clip_id, duration, events, WINDOWS)
 
 
-def manifest_of(positives=20, negatives=20, split=""):
-    ids = [f"{number:03d}" for number in range(positives + negatives)]
-    labels = [1] * positives + [0] * negatives
-    return pd.DataFrame({"clip_id": ids, "label": labels, "status": "ok", "split": split})
+def test_the_end_of_a_window_alone_tells_nothing():
+    """A model that sees only when a window ends must be at chance, clips of all lengths alike."""
+    rng = np.random.default_rng(5)
+    events = np.sort(rng.gamma(4, 2, 1000) + 2)
+    drawn = [reference_time(f"{number:05d}", 40.0, events, WINDOWS) for number in range(1000)]
+    times = np.concatenate([events, np.array(drawn)])[:, None]
+    labels = np.repeat([1, 0], 1000)
+    model = HistGradientBoostingClassifier(max_iter=50, random_state=0)
+    scores = cross_val_predict(model, times, labels, cv=5, method="predict_proba")[:, 1]
+    # Under chance the area has the Mann-Whitney deviation sqrt((n + m + 1) / (12 n m)).
+    assert roc_auc_score(labels, scores) < 0.5 + 3 * math.sqrt(2001 / (12 * 1000 * 1000))
 
 
-def test_a_split_is_stratified_complete_and_disjoint():
-    manifest = manifest_of(30, 20)
-    splits = split_clips(manifest, FRACTIONS, task="t", seed=1)["clips"]
-    assert Counter(chain(*splits.values())) == Counter(manifest["clip_id"])
-    labels = dict(zip(manifest["clip_id"], manifest["label"], strict=True))
-    counts = {name: Counter(labels[clip] for clip in ids) for name, ids in splits.items()}
-    assert counts == {
-        "train": {1: 18, 0: 12},
-        "validation": {1: 6, 0: 4},
-        "test": {1: 6, 0: 4},
-    }
+def test_times_that_tell_the_class_are_warned_of(tmp_path, caplog):
+    video = write_video(tmp_path / "video.mp4", np.arange(40) / 10)
+    for number in range(40):
+        shutil.copy(video, tmp_path / f"{number}.mp4")
+
+    def index_events(events):
+        """Fires and ices with these event times."""
+        records = [
+            ClipRecord(f"c{n:02d}", f"{n}.mp4", n % 2, event, None, "", "table line 1")
+            for n, event in enumerate(events)
+        ]
+        data = DataSet(tmp_path, ("fire", "ice"), tuple(records), ())
+        return index_clips(data, WINDOWS, max_marked_share=0.0, workers=1)
+
+    index_events([(1.5 + number / 20) if number % 2 else None for number in range(40)])
+    assert not caplog.records
+    index_events([1.5 if number % 2 else 3.5 for number in range(40)])
+    assert "end at other times in their clips" in caplog.text
 
 
-def test_a_split_depends_on_task_and_seed_but_not_on_the_order_of_rows():
-    manifest = manifest_of()
-    first = split_clips(manifest, FRACTIONS, task="t", seed=1)
-    assert split_clips(manifest.iloc[::-1], FRACTIONS, task="t", seed=1) == first
-    assert split_clips(manifest, FRACTIONS, task="t", seed=2)["clips"] != first["clips"]
-    assert split_clips(manifest, FRACTIONS, task="u", seed=1)["clips"] != first["clips"]
-
-
-def test_an_official_test_split_is_kept_and_the_rest_divided():
-    manifest = manifest_of()
-    manifest["split"] = ["test" if number % 4 == 0 else "train" for number in range(40)]
-    splits = split_clips(manifest, FRACTIONS, task="t", seed=1)["clips"]
-    assert splits["test"] == manifest.loc[manifest["split"] == "test", "clip_id"].to_list()
-    assert len(splits["train"]) == 22
-    assert len(splits["validation"]) == 8
-
-
-def test_three_official_splits_are_kept():
-    manifest = manifest_of()
-    manifest["split"] = [("train", "validation", "test")[number % 3] for number in range(40)]
-    splits = split_clips(manifest, FRACTIONS, task="t", seed=1)["clips"]
-    for name, ids in splits.items():
-        assert ids == manifest.loc[manifest["split"] == name, "clip_id"].to_list()
-
-
-def test_a_marked_clip_is_in_no_split():
-    manifest = manifest_of()
-    manifest.loc[3, "status"] = "marked"
-    splits = split_clips(manifest, FRACTIONS, task="t", seed=1)["clips"]
-    assert "003" not in chain(*splits.values())
-
-
-def test_splits_that_cannot_be_are_refused():
-    with pytest.raises(InputError, match="would hold 4 clips of fewer than two classes"):
-        split_clips(manifest_of(20, 2), FRACTIONS, task="t", seed=1)
-    mixed = manifest_of()
-    mixed.loc[0, "split"] = "test"
-    with pytest.raises(InputError, match="clip 001 has no split but others have"):
-        split_clips(mixed, FRACTIONS, task="t", seed=1)
-
-
-def test_splits_that_were_changed_are_refused(tmp_path):
-    path = tmp_path / "splits.json"
-    splits = split_clips(manifest_of(), FRACTIONS, task="t", seed=1)
-    write_splits(path, splits)
-    assert read_splits(path) == splits
-    moved = splits["clips"]["test"][0]
-    path.write_text(path.read_text().replace(f'"{moved}"', '"777"'))
-    for content in (path.read_text(), path.read_text()[:-20], "[]", '"x"'):
-        path.write_text(content)
-        with pytest.raises(InputError, match="was changed after it had been frozen"):
-            read_splits(path)
+def test_without_events_all_classes_end_anywhere(tmp_path):
+    drawn = [reference_time(f"c{number}", 9.0, np.array([]), WINDOWS) for number in range(2000)]
+    assert min(drawn) >= WINDOWS.span_s
+    assert max(drawn) <= 9.0
+    assert np.mean(drawn) == pytest.approx((WINDOWS.span_s + 9) / 2, abs=0.15)
+    assert reference_time("c", 1.3, np.array([]), WINDOWS) == 1.3
+    assert reference_time("c", 1.0, np.array([]), WINDOWS) is None

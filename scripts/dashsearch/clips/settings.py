@@ -1,0 +1,38 @@
+"""What a user says of windows and of a task, whatever data set it comes from."""
+
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from dashsearch.strict import StrictModel
+
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class Windows(StrictModel):
+    """What a window of a clip is: T frames that end a given time to event before the event."""
+
+    frames: Annotated[int, Field(ge=2, le=64)] = 20
+    rate_hz: Annotated[float, Field(gt=0, le=60)] = 5.0
+    tte_s: Annotated[list[Seconds], Field(min_length=1)] = Field(default=[0.5, 1.0, 1.5])
+    height: Annotated[int, Field(ge=32, le=1024)] = 112
+    width: Annotated[int, Field(ge=32, le=1024)] = 112
+    min_frames: Annotated[
+        int, Field(ge=1, description="fewest real frames of a window; padding stands for the rest")
+    ] = 2
+
+    @model_validator(mode="after")
+    def _ascending(self) -> Self:
+        if self.tte_s != sorted(set(self.tte_s)):
+            raise ValueError("tte_s must ascend without repetition, for example [0.5, 1.0, 1.5]")
+        if self.min_frames > self.frames:
+            raise ValueError("min_frames cannot exceed frames; a window has no more")
+        return self
+
+
+class TaskSettings(StrictModel):
+    """What tasks of all sources share."""
+
+    windows: Annotated[
+        Windows | None, Field(description="windows of this task, instead of the campaign's")
+    ] = None
