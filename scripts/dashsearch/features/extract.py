@@ -3,12 +3,13 @@
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dashsearch.clips.windows import ClipWindows, open_windows
+from dashsearch.clips.windows import ClipWindows, open_windows, read_classes
 from dashsearch.errors import InputError
 from dashsearch.features.descriptors import FRAME_DESCRIPTORS, MOTION_DESCRIPTORS
 from dashsearch.features.registry import Backbone
@@ -52,25 +53,26 @@ def extract_features(
     cv2.setNumThreads(1)
     describe = _build(backbones)
     features: dict[str, list[NDArray[np.float32]]] = {backbone.name: [] for backbone in backbones}
-    clip_ids, tte_s, labels = [], [], []
+    rows: dict[str, list[Any]] = {"clip_id": [], "tte_s": [], "label": [], "mask": []}
     with open_windows(windows) as clips:
         for number, clip in enumerate(clips, start=1):
             described = describe(clip)
             for backbone in backbones:
                 _check_dimension(backbone, described[backbone.name])
                 features[backbone.name].append(described[backbone.name])
-            clip_ids += [clip.clip_id] * len(clip.tte_s)
-            tte_s += list(clip.tte_s)
-            labels += [clip.label] * len(clip.tte_s)
+            rows["clip_id"] += [clip.clip_id] * len(clip.tte_s)
+            rows["tte_s"] += clip.tte_s
+            rows["label"] += [clip.label] * len(clip.tte_s)
+            rows["mask"] += list(clip.mask)
             if number % 50 == 0:
                 logger.info("%s: described %d clips", ", ".join(features), number)
-    if not clip_ids:
+    if not rows["clip_id"]:
         raise InputError(f"{windows} holds no window; look at its marked clips.")
     table = {
-        "clip_id": np.array(clip_ids, dtype=object),
-        "tte_s": np.array(tte_s),
-        "label": np.array(labels),
+        name: np.array(values, dtype=object if name == "clip_id" else None)
+        for name, values in rows.items()
     }
+    classes = read_classes(windows)
     inputs = {"windows": file_digest(windows)}
     for backbone in backbones:
         note = provenance(
@@ -79,9 +81,8 @@ def extract_features(
             inputs=inputs,
             settings={"backbone": backbone.name, "dimension": backbone.dimension},
         )
-        write_features(
-            targets[backbone.name], np.concatenate(features.pop(backbone.name)), table, note
-        )
+        values = np.concatenate(features.pop(backbone.name))
+        write_features(targets[backbone.name], values, table, classes, note)
 
 
 def _check_dimension(backbone: Backbone, values: NDArray[np.float32]) -> None:

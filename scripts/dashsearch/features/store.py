@@ -1,7 +1,7 @@
 """The HDF5 store of one backbone's features on one task."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from dashsearch.errors import InputError
 from dashsearch.files import canonical_json, file_digest, replacing
 
-FEATURES_SCHEMA = "features/1"
+FEATURES_SCHEMA = "features/2"
 
 
 @dataclass(frozen=True)
@@ -24,17 +24,23 @@ class FeatureSet:
     ----------
     values
         float16 (N, T, D).
+    mask
+        Where a window shows a real frame and no padding, bool (N, T).
     clip_id, tte_s, label
         Clip, time to event in seconds and label of each window, (N,).
+    classes
+        Names of the classes by label.
     digest
         SHA-256 of the file.
     """
 
     backbone: str
     values: NDArray[np.float16]
+    mask: NDArray[np.bool_]
     clip_id: NDArray[np.str_]
     tte_s: NDArray[np.float64]
-    label: NDArray[np.uint8]
+    label: NDArray[np.int64]
+    classes: tuple[str, ...]
     digest: str
 
 
@@ -42,6 +48,7 @@ def write_features(
     target: str | Path,
     values: NDArray[np.float32],
     windows: Mapping[str, NDArray[Any]],
+    classes: Sequence[str],
     note: Mapping[str, Any],
 ) -> None:
     """Write features as float16, chunked by window.
@@ -51,7 +58,9 @@ def write_features(
     values
         float32 (N, T, D).
     windows
-        ``clip_id``, ``tte_s`` and ``label`` of each window, (N,).
+        ``clip_id``, ``tte_s`` and ``label`` of each window, (N,), and its ``mask``, (N, T).
+    classes
+        Names of the classes by label.
 
     Raises
     ------
@@ -72,7 +81,9 @@ def write_features(
         )
         store["clip_id"] = windows["clip_id"].astype(h5py.string_dtype())
         store["tte_s"] = windows["tte_s"].astype(np.float64)
-        store["label"] = windows["label"].astype(np.uint8)
+        store["label"] = windows["label"].astype(np.int64)
+        store["mask"] = windows["mask"].astype(np.bool_)
+        store.attrs["classes"] = json.dumps(list(classes))
         store.attrs["provenance"] = canonical_json(note)
 
 
@@ -87,8 +98,10 @@ def read_features(path: str | Path) -> FeatureSet:
         return FeatureSet(
             backbone=note["settings"]["backbone"],
             values=store["features"][:],
+            mask=store["mask"][:].astype(bool),
             clip_id=np.asarray(store["clip_id"].asstr()[:], dtype=np.str_),
             tte_s=store["tte_s"][:],
             label=store["label"][:],
+            classes=tuple(json.loads(store.attrs["classes"])),
             digest=file_digest(path),
         )

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from dashsearch.files import digest
 from dashsearch.space.space import Space
 
-LEDGER_SCHEMA = "ledger/1"
+LEDGER_SCHEMA = "ledger/2"
 
 Status = Literal["ok", "diverged", "failed", "invalid", "duplicate"]
 STATUSES: tuple[Status, ...] = ("ok", "diverged", "failed", "invalid", "duplicate")
@@ -56,7 +56,7 @@ def factor_columns(space: Space) -> dict[str, str]:
 
 def score_columns(split: Literal["val", "test"], tte_s: tuple[float, ...]) -> dict[str, str]:
     """Columns of one split's scores; `*_map` is the mean over the TTEs of the AP at each."""
-    names = ["ap", "map", "logloss", *(f"ap_at_{tte}s" for tte in tte_s)]
+    names = ["ap", "map", "logloss", "accuracy", *(f"ap_at_{tte}s" for tte in tte_s)]
     return {f"{split}_{name}": "float64" for name in names}
 
 

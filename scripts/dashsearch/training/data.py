@@ -14,8 +14,10 @@ class TrainingClips:
     ----------
     values
         (n_clips, n_tte, T, C) float32.
+    mask
+        (n_clips, n_tte, T) bool, True where a frame is real; values are 0 elsewhere.
     label
-        (n_clips,) float32, 0 or 1.
+        (n_clips,) int64, index of the class.
     tte_s
         (n_tte,) float64, time to event of each window of a clip in seconds, ascending.
     clip_id
@@ -23,7 +25,8 @@ class TrainingClips:
     """
 
     values: NDArray[np.float32]
-    label: NDArray[np.float32]
+    mask: NDArray[np.bool_]
+    label: NDArray[np.int64]
     tte_s: NDArray[np.float64]
     clip_id: NDArray[np.str_]
 
@@ -36,8 +39,10 @@ class ScoredWindows:
     ----------
     values
         (n_windows, T, C) float32.
+    mask
+        (n_windows, T) bool, True where a frame is real; values are 0 elsewhere.
     label
-        (n_windows,) uint8, 0 or 1.
+        (n_windows,) int64, index of the class.
     tte_s
         (n_windows,) float64, in seconds.
     clip_id
@@ -45,7 +50,8 @@ class ScoredWindows:
     """
 
     values: NDArray[np.float32]
-    label: NDArray[np.uint8]
+    mask: NDArray[np.bool_]
+    label: NDArray[np.int64]
     tte_s: NDArray[np.float64]
     clip_id: NDArray[np.str_]
 
@@ -55,6 +61,7 @@ class PreparedData:
     """One backbone's features, ready for training. `digest` names the features and the splits."""
 
     backbone: str
+    classes: tuple[str, ...]
     train: TrainingClips
     validation: ScoredWindows
     test: ScoredWindows

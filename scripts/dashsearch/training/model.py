@@ -12,7 +12,7 @@ from dashsearch.training.settings import Cell
 
 
 class TemporalModel(nn.Module):
-    """From the features of a window's frames to one logit.
+    """From the features of a window's frames to one logit, or to one a class.
 
     Parameters
     ----------
@@ -26,6 +26,8 @@ class TemporalModel(nn.Module):
         Maps (B, T, H) and a mask (B, T) to (B, H).
     dropout
         Probability of dropping a unit after the projection and before the head.
+    classes
+        C; two classes have one logit, the log odds of the second.
     """
 
     def __init__(
@@ -34,7 +36,9 @@ class TemporalModel(nn.Module):
         hidden_size: int,
         encoder: nn.Module,
         pooling: nn.Module,
+        *,
         dropout: float = 0.0,
+        classes: int = 2,
     ) -> None:
         super().__init__()
         self.projection = nn.Linear(input_size, hidden_size)
@@ -42,16 +46,16 @@ class TemporalModel(nn.Module):
         self.dropout = Dropout(dropout)
         self.encoder = encoder
         self.pooling = pooling
-        self.head = nn.Linear(hidden_size, 1)
+        self.head = nn.Linear(hidden_size, 1 if classes == 2 else classes)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """Classify windows: (B, T, D) and (B, T), True = valid, to (B,) logits."""
+        """Classify windows: (B, T, D) and (B, T), True = valid, to (B,) or (B, C) logits."""
         hidden = self.encoder(self.dropout(self.norm(self.projection(x))), mask)
-        logit: Tensor = self.head(self.dropout(self.pooling(hidden, mask))).squeeze(-1)
-        return logit
+        logit: Tensor = self.head(self.dropout(self.pooling(hidden, mask)))
+        return logit.squeeze(-1) if self.head.out_features == 1 else logit
 
 
-def build_model(cell: Cell, input_size: int, seed: int) -> TemporalModel:
+def build_model(cell: Cell, input_size: int, seed: int, classes: int = 2) -> TemporalModel:
     """Build the model of a cell; its initial weights depend on the cell and the seed only.
 
     Parameters
@@ -62,6 +66,8 @@ def build_model(cell: Cell, input_size: int, seed: int) -> TemporalModel:
         D, dimensions of a frame's features.
     seed
         The experiment's seed. The global random state is left as it was.
+    classes
+        Number of classes of the task.
 
     Raises
     ------
@@ -82,5 +88,6 @@ def build_model(cell: Cell, input_size: int, seed: int) -> TemporalModel:
             hidden_size,
             ENCODERS[str(cell["encoder"])](hidden_size, dropout),
             POOLINGS[str(cell["pooling"])](hidden_size),
-            dropout,
+            dropout=dropout,
+            classes=classes,
         )

@@ -37,12 +37,14 @@ class Reduction:
     components: NDArray[np.float64] | None
     scale: float
 
-    def apply(self, values: NDArray[Any]) -> NDArray[np.float32]:
-        """Map (..., D) to (..., C) float32."""
+    def apply(self, values: NDArray[Any], mask: NDArray[np.bool_]) -> NDArray[np.float32]:
+        """Map (..., D) to (..., C) float32; where `mask` (...) is False the result is 0."""
         frames = (values.reshape(-1, values.shape[-1]) - self.mean) / self.deviation
         if self.components is not None:
             frames = frames @ self.components.T / self.scale
-        return frames.astype(np.float32).reshape(*values.shape[:-1], -1)
+        mapped = frames.astype(np.float32).reshape(*values.shape[:-1], -1)
+        mapped[~mask] = 0
+        return mapped
 
 
 def prepare(
@@ -52,7 +54,7 @@ def prepare(
 
     Dimensions are standardised, then replaced by their first principal components where there are
     more of them than `components`. The components keep their relative sizes (no whitening); one
-    factor brings their mean variance to 1.
+    factor brings their mean variance to 1. Padding is left out of the fit and becomes 0.
 
     Parameters
     ----------
@@ -67,8 +69,8 @@ def prepare(
     Raises
     ------
     InputError
-        If a feature is not finite, a split holds no windows, one class or a TTE without a positive,
-        a clip lacks a TTE that others have, or a clip is in two splits.
+        If a feature is not finite, a window has no real frame, a split lacks a class at some TTE, a
+        training clip lacks a TTE that others have, or a clip is in two splits.
     """
     where = f"features of backbone {features.backbone}"
     rows = _rows_of_splits(features, splits, where)
@@ -78,10 +80,16 @@ def prepare(
             f"{where}: clip {features.clip_id[~finite][0]} has values that are not finite; "
             "extract the features again."
         )
-    values = features.values[rows["train"]]
-    reduction = fit_reduction(values.reshape(-1, values.shape[-1]), components)
+    if not features.mask.any(axis=1).all():
+        empty = features.clip_id[~features.mask.any(axis=1)][0]
+        raise InputError(
+            f"{where}: clip {empty} has a window of padding alone; decode the windows again."
+        )
+    train = rows["train"]
+    reduction = fit_reduction(features.values[train][features.mask[train]], components)
     return PreparedData(
         backbone=features.backbone,
+        classes=features.classes,
         train=_training_clips(features, rows["train"], reduction),
         validation=_scored_windows(features, rows["validation"], reduction),
         test=_scored_windows(features, rows["test"], reduction),
@@ -138,34 +146,53 @@ def _rows_of_splits(
     rows = {}
     for split in SPLITS:
         chosen = order[np.isin(features.clip_id[order], np.asarray(clips[split], dtype=np.str_))]
-        label = features.label[chosen]
-        if len(np.unique(label)) < 2:
-            found = f"only label {label[0]}" if len(chosen) else "no windows"
-            raise InputError(
-                f"{where}: the {split} split holds {found}; it needs clips of both classes, so "
-                "add clips or change the shares of the split."
-            )
-        clip_id = features.clip_id[chosen]
-        names, counts = np.unique(clip_id, return_counts=True)
-        whole = counts == len(times)
-        if not whole.all() or not (features.tte_s[chosen].reshape(-1, len(times)) == times).all():
-            culprit = names[~whole][0] if not whole.all() else names[0]
-            raise InputError(
-                f"{where}: clip {culprit} does not have one window at each time to event of "
-                f"{times.tolist()} s; decode the windows again."
-            )
+        _check_classes(features, chosen, times, f"{where}: the {split} split")
         rows[split] = chosen
+    _check_whole(features, rows["train"], times, where)
     return rows
+
+
+def _check_classes(
+    features: FeatureSet, rows: NDArray[np.intp], times: NDArray[np.float64], what: str
+) -> None:
+    """Check that a split can be scored: every class at every time to event."""
+    if not len(rows):
+        raise InputError(f"{what} holds no windows; add clips or change the shares of the split.")
+    for time in times:
+        found = features.label[rows][features.tte_s[rows] == time]
+        missing = [name for label, name in enumerate(features.classes) if label not in found]
+        if missing:
+            raise InputError(
+                f"{what} holds no window of the class {missing[0]!r} {time:g} s before the event; "
+                "it needs clips of every class, so add clips or change the shares of the split."
+            )
+
+
+def _check_whole(
+    features: FeatureSet, rows: NDArray[np.intp], times: NDArray[np.float64], where: str
+) -> None:
+    """Check that every training clip has one window at each time to event."""
+    clip_id = features.clip_id[rows]
+    names, counts = np.unique(clip_id, return_counts=True)
+    whole = counts == len(times)
+    if not whole.all() or not (features.tte_s[rows].reshape(-1, len(times)) == times).all():
+        culprit = names[~whole][0] if not whole.all() else names[0]
+        raise InputError(
+            f"{where}: training clip {culprit} does not have one window at each time to event of "
+            f"{times.tolist()} s; decode the windows again."
+        )
 
 
 def _training_clips(
     features: FeatureSet, rows: NDArray[np.intp], reduction: Reduction
 ) -> TrainingClips:
     times = np.unique(features.tte_s)
-    values = reduction.apply(features.values[rows])
+    mask = features.mask[rows]
+    values = reduction.apply(features.values[rows], mask)
     return TrainingClips(
         values=values.reshape(-1, len(times), *values.shape[1:]),
-        label=features.label[rows][:: len(times)].astype(np.float32),
+        mask=mask.reshape(-1, len(times), mask.shape[1]),
+        label=features.label[rows][:: len(times)].astype(np.int64),
         tte_s=times,
         clip_id=features.clip_id[rows][:: len(times)],
     )
@@ -175,8 +202,9 @@ def _scored_windows(
     features: FeatureSet, rows: NDArray[np.intp], reduction: Reduction
 ) -> ScoredWindows:
     return ScoredWindows(
-        values=reduction.apply(features.values[rows]),
-        label=features.label[rows],
+        values=reduction.apply(features.values[rows], features.mask[rows]),
+        mask=features.mask[rows],
+        label=features.label[rows].astype(np.int64),
         tte_s=features.tte_s[rows],
         clip_id=features.clip_id[rows],
     )

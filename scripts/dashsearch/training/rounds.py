@@ -177,5 +177,6 @@ def _scores_from_json(row: dict[str, Any] | None) -> SplitScores | None:
         ap=row["ap"],
         map=row["map"],
         logloss=row["logloss"],
+        accuracy=row["accuracy"],
         ap_at={float(tte): float(ap) for tte, ap in row["ap_at"]},
     )

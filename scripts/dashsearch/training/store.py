@@ -1,5 +1,6 @@
 """The HDF5 store of prepared data: reduced once, read by every round."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -12,7 +13,7 @@ from dashsearch.errors import InputError
 from dashsearch.files import canonical_json, replacing
 from dashsearch.training.data import PreparedData, ScoredWindows, TrainingClips
 
-PREPARED_SCHEMA = "prepared/1"
+PREPARED_SCHEMA = "prepared/2"
 
 
 def write_prepared(target: str | Path, data: PreparedData, note: Mapping[str, Any]) -> None:
@@ -27,6 +28,7 @@ def write_prepared(target: str | Path, data: PreparedData, note: Mapping[str, An
                 # No HDF5 groups: their headers hold the time, and equal data must be equal bytes.
                 store[f"{split}_{field.name}"] = value
         store.attrs["backbone"] = data.backbone
+        store.attrs["classes"] = json.dumps(list(data.classes))
         store.attrs["digest"] = data.digest
         store.attrs["schema"] = PREPARED_SCHEMA
         store.attrs["provenance"] = canonical_json(note)
@@ -41,10 +43,12 @@ def read_prepared(path: str | Path) -> PreparedData:
         def read(split: str) -> dict[str, Any]:
             ids = np.asarray(store[f"{split}_clip_id"].asstr()[:], dtype=np.str_)
             arrays = {name: store[f"{split}_{name}"][:] for name in ("values", "label", "tte_s")}
-            return {**arrays, "clip_id": ids}
+            mask = store[f"{split}_mask"][:].astype(bool)
+            return {**arrays, "mask": mask, "clip_id": ids}
 
         return PreparedData(
             backbone=str(store.attrs["backbone"]),
+            classes=tuple(json.loads(store.attrs["classes"])),
             train=TrainingClips(**read("train")),
             validation=ScoredWindows(**read("validation")),
             test=ScoredWindows(**read("test")),

@@ -68,5 +68,6 @@ def _scores(split: Literal["val", "test"], scores: SplitScores | None) -> dict[s
         f"{split}_ap": scores.ap,
         f"{split}_map": scores.map,
         f"{split}_logloss": scores.logloss,
+        f"{split}_accuracy": scores.accuracy,
         **{f"{split}_ap_at_{tte}s": ap for tte, ap in scores.ap_at.items()},
     }

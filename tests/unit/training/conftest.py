@@ -30,9 +30,11 @@ def make_world():
         features = FeatureSet(
             backbone=name,
             values=values.reshape(-1, steps, dimensions).astype(np.float16),
+            mask=np.ones((total * len(TTE_S), steps), bool),
             clip_id=np.repeat(clip_id, len(TTE_S)),
             tte_s=np.tile(TTE_S, total),
-            label=np.repeat(label, len(TTE_S)).astype(np.uint8),
+            label=np.repeat(label, len(TTE_S)),
+            classes=("no collision", "collision"),
             digest=f"{name}-{seed}",
         )
         first, second = clips[0], clips[0] + clips[1]

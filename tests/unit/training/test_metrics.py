@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as reference
 
-from dashsearch.training.metrics import average_precision, log_loss, score_split
+from dashsearch.training.metrics import accuracy, average_precision, log_loss, score_split
 
 few_values = st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.5000001, 0.9, 1.0])
 any_value = st.floats(0, 1, allow_nan=False)
@@ -67,8 +67,8 @@ def test_map_is_the_mean_of_the_ap_at_each_tte():
 @pytest.mark.parametrize(
     ("label", "score", "sentence"),
     [
-        ([0, 0], [0.1, 0.2], "no label is positive"),
-        ([0, 2], [0.1, 0.2], "neither 0 nor 1"),
+        ([0, 0], [0.1, 0.2], "no window has label 1"),
+        ([0, 2], [0.1, 0.2], "not one of 0 to 1"),
         ([0, 1], [0.1, np.nan], "not finite"),
         ([0, 1], [0.1], "one score a label"),
     ],
@@ -84,5 +84,46 @@ def test_logits_are_no_probabilities():
 
 
 def test_a_tte_without_positive_windows_is_refused():
-    with pytest.raises(ValueError, match="no label is positive"):
+    with pytest.raises(ValueError, match="no window has label 1"):
         score_split([1, 0], [0.5, 0.5], [0.5, 1.0])
+
+
+@st.composite
+def many_classes(draw):
+    """Labels of C classes, each at least once, and probabilities."""
+    classes = draw(st.integers(3, 6))
+    label = np.array([*range(classes), *draw(st.lists(st.integers(0, classes - 1), max_size=40))])
+    scores = draw(
+        st.lists(
+            st.lists(st.floats(0.01, 1), min_size=classes, max_size=classes),
+            min_size=len(label),
+            max_size=len(label),
+        )
+    )
+    return label, np.array(scores) / np.sum(scores, axis=1, keepdims=True)
+
+
+@given(many_classes())
+def test_many_class_scores_are_scikit_learns(world):
+    label, probability = world
+    one_hot = np.eye(probability.shape[1])[label]
+    assert average_precision(label, probability) == reference.average_precision_score(
+        one_hot, probability, average="macro"
+    )
+    expected = reference.log_loss(label, probability, labels=range(probability.shape[1]))
+    assert log_loss(label, probability) == pytest.approx(expected, rel=1e-9)
+    assert accuracy(label, probability) == reference.accuracy_score(label, probability.argmax(1))
+
+
+@given(labelled_scores(few_values))
+def test_binary_accuracy_is_scikit_learns(world):
+    label, probability = world
+    expected = reference.accuracy_score(label, probability >= 0.5)
+    assert accuracy(label, probability) == expected
+
+
+def test_a_class_without_windows_is_refused():
+    with pytest.raises(ValueError, match="no window has label 2"):
+        average_precision([0, 1], np.full((2, 3), 1 / 3))
+    with pytest.raises(ValueError, match="not one of 0 to 2"):
+        average_precision([0, 1, 2, 3], np.full((4, 3), 1 / 3))

@@ -15,9 +15,16 @@ def test_any_encoder_and_pooling_give_one_logit_a_window(cell, encoder, pooling)
     model = build_model({**cell, "encoder": encoder, "pooling": pooling}, 6, seed=1).eval()
     x, mask = torch.randn(3, 7, 6), torch.ones(3, 7, dtype=torch.bool)
     assert model(x, mask).shape == (3,)
-    mask[:, 5:] = False
-    changed = x.masked_fill(~mask.unsqueeze(-1), 7.0)
-    assert torch.equal(model(x, mask), model(changed, mask))
+    for padding in (slice(5, None), slice(0, 3)):
+        mask = torch.ones(3, 7, dtype=torch.bool)
+        mask[:, padding] = False
+        changed = x.masked_fill(~mask.unsqueeze(-1), 7.0)
+        assert torch.equal(model(x, mask), model(changed, mask))
+
+
+def test_many_classes_have_one_logit_each(cell):
+    x, mask = torch.randn(3, 7, 6), torch.ones(3, 7, dtype=torch.bool)
+    assert build_model(cell, 6, seed=1, classes=5).eval()(x, mask).shape == (3, 5)
 
 
 def test_weights_depend_on_the_seed_and_nothing_else(cell):

@@ -104,7 +104,7 @@ def test_constant_dimensions_become_zeros_not_noise():
     frames = np.random.default_rng(0).normal(size=(500, 3)) + 1.0
     frames[:, 1] = 0.1
     frames[:, 2] = 0.0
-    mapped = fit_reduction(frames, None).apply(frames)
+    mapped = fit_reduction(frames, None).apply(frames, np.ones(500, bool))
     assert np.abs(mapped[:, 1:]).max() < 1e-6
     assert mapped[:, 0].std() == pytest.approx(1.0, abs=1e-5)
 
@@ -115,6 +115,7 @@ def test_marked_clips_without_windows_are_left_out(make_world):
     fewer = replace(
         features,
         values=features.values[kept],
+        mask=features.mask[kept],
         clip_id=features.clip_id[kept],
         tte_s=features.tte_s[kept],
         label=features.label[kept],
@@ -136,7 +137,9 @@ def test_a_split_of_one_class_is_refused(make_world):
     features, splits = make_world()
     clips = splits["clips"]
     splits["clips"] = {**clips, "validation": clips["validation"][::2]}
-    with pytest.raises(InputError, match="validation split holds only label 0"):
+    with pytest.raises(
+        InputError, match="validation split holds no window of the class 'collision'"
+    ):
         prepare(features, splits, None)
 
 
@@ -160,11 +163,12 @@ def test_a_clip_without_one_of_the_times_is_refused(make_world):
     fewer = replace(
         features,
         values=features.values[kept],
+        mask=features.mask[kept],
         clip_id=features.clip_id[kept],
         tte_s=features.tte_s[kept],
         label=features.label[kept],
     )
-    with pytest.raises(InputError, match="clip001 does not have one window at each time"):
+    with pytest.raises(InputError, match="training clip clip001 does not have one window"):
         prepare(fewer, splits, None)
 
 
@@ -173,3 +177,55 @@ def test_features_that_are_not_finite_are_refused(make_world):
     features.values[7, 2, 1] = np.nan
     with pytest.raises(InputError, match="backbone flow: clip clip002 has values"):
         prepare(features, splits, None)
+
+
+def with_padding(features, rows, frames, filler):
+    """The first frames of some windows are padding that holds anything."""
+    values, mask = features.values.copy(), features.mask.copy()
+    values[rows, :frames] = filler
+    mask[rows, :frames] = False
+    return replace(features, values=values, mask=mask)
+
+
+@pytest.mark.parametrize("components", [4, None])
+def test_nothing_of_padding_reaches_the_fit_or_a_model(make_world, components):
+    features, splits = make_world()
+    rows = np.arange(0, len(features.label), 2)
+    zeros, large = (
+        prepare(with_padding(features, rows, 3, filler), splits, components) for filler in (0, 900)
+    )
+    for split in ("train", "validation", "test"):
+        one, other = getattr(zeros, split), getattr(large, split)
+        assert np.array_equal(one.values, other.values)
+        assert np.array_equal(one.mask, other.mask)
+        assert not one.values[~one.mask].any()
+        assert not one.mask.all()
+    if components is None:
+        real = zeros.train.values[zeros.train.mask]
+        assert np.allclose(real.mean(0), 0, atol=1e-6)
+        assert np.allclose(real.std(0), 1, atol=1e-5)
+
+
+def test_a_window_of_padding_alone_is_refused(make_world):
+    features, splits = make_world()
+    with pytest.raises(InputError, match="clip clip001 has a window of padding alone"):
+        prepare(with_padding(features, [4], 8, 0), splits, None)
+
+
+def test_test_clips_may_have_one_time_each(make_world):
+    """Nexar's test clips end 0.5, 1.0 or 1.5 s before the event, and hold one window."""
+    features, splits = make_world()
+    numbers = np.array([int(clip[4:]) for clip in features.clip_id])
+    kept = (numbers < 36) | (features.tte_s == np.array([0.5, 1.0, 1.5])[numbers // 2 % 3])
+    fewer = replace(
+        features,
+        **{n: getattr(features, n)[kept] for n in ("values", "mask", "clip_id", "tte_s", "label")},
+    )
+    prepared = prepare(fewer, splits, None)
+    assert len(prepared.test.label) == 12
+    assert sorted(set(prepared.test.tte_s)) == [0.5, 1.0, 1.5]
+    gone = replace(
+        fewer, label=np.where((numbers[kept] >= 36) & (fewer.tte_s == 1.0), 0, fewer.label)
+    )
+    with pytest.raises(InputError, match="test split holds no window of the class 'collision' 1 s"):
+        prepare(gone, splits, None)

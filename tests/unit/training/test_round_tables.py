@@ -21,8 +21,8 @@ from dashsearch.training.trainer import Outcome
 
 SPACE = load_space(Path(__file__).parents[3] / "resources/spaces/embedded.yaml")
 TTE_S = (0.5, 1.0)
-VALIDATION = SplitScores(0.7, 0.75, 0.6, {0.5: 0.8, 1.0: 0.7})
-TEST = SplitScores(0.6, 0.65, 0.7, {0.5: 0.7, 1.0: 0.6})
+VALIDATION = SplitScores(0.7, 0.75, 0.6, 0.5, {0.5: 0.8, 1.0: 0.7})
+TEST = SplitScores(0.6, 0.65, 0.7, 0.4, {0.5: 0.7, 1.0: 0.6})
 
 
 def propose(slot, **changes):

@@ -163,3 +163,55 @@ def test_weight_decay_pulls_weights_towards_zero(ordered, cell):
         return np.abs(train_experiment(decayed, 1, ordered, settings).test_probability - 0.5).mean()
 
     assert size(20.0) < size(0.0)
+
+
+@pytest.fixture
+def actions(make_world):
+    """Three classes: rising, falling, and falling with the first two dimensions exchanged."""
+    features, splits = make_world(clips=(90, 60, 60), steps=10, slope=1.5)
+    number = np.array([int(clip[4:]) for clip in features.clip_id])
+    values = features.values.copy()
+    third = number % 3 == 2
+    noise = np.random.default_rng(9).normal(size=values.shape).astype(np.float16)
+    values[third] = noise[third]
+    values[third, :, 0] += 3
+    label = np.where(third, 2, features.label)
+    return replace(features, values=values, label=label, classes=("a", "b", "c")), splits
+
+
+def test_many_classes_are_learnt_and_shuffled_ones_are_not(actions, cell):
+    features, splits = actions
+    outcome = train_experiment(cell, 1, prepare(features, splits, None), LEARNING)
+    assert outcome.status == "ok"
+    assert outcome.test_probability.shape == (180, 3)
+    assert outcome.test_probability.sum(axis=1) == pytest.approx(1.0)
+    assert outcome.test.map > 0.9
+    assert outcome.test.accuracy > 0.85
+    clips = np.array([int(clip[4:]) for clip in features.clip_id])
+    shuffled = np.random.default_rng(3).integers(0, 3, clips.max() + 1)[clips]
+    chance = replace(features, label=shuffled)
+    outcome = train_experiment(cell, 1, prepare(chance, splits, None), LEARNING)
+    assert outcome.test.map < 0.5
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_every_loss_trains_many_classes(actions, cell, loss):
+    data = prepare(*actions, None)
+    assert train_experiment({**cell, "loss": loss}, 1, data, LEARNING).test.map > 0.8
+
+
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_what_stands_in_padding_changes_no_score(make_world, cell, encoder):
+    features, splits = make_world(clips=(24, 12, 12), steps=8)
+    mask = features.mask.copy()
+    mask[::3, :3] = False
+    data = prepare(replace(features, mask=mask), splits, None)
+    filled = replace(
+        data,
+        train=replace(
+            data.train, values=np.where(data.train.mask[..., None], data.train.values, 9)
+        ),
+        test=replace(data.test, values=np.where(data.test.mask[..., None], data.test.values, 9)),
+    )
+    cell = {**cell, "encoder": encoder}
+    assert same(train_experiment(cell, 1, data, QUICK), train_experiment(cell, 1, filled, QUICK))

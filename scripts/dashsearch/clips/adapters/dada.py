@@ -121,17 +121,7 @@ def read(task: DadaTask) -> DataSet:
     table = root / task.table
     rows = [_row(row, where, table, task) for where, row in read_rows(table, COLUMNS)]
     splits = _splits(task, root, rows, table)
-    if task.question != "accident":
-        rows = [row for row in rows if row.frame is not None]
-    if task.question == "category":
-        categories = task.categories or sorted({row.category for row in rows})
-        rows = [row for row in rows if row.category in categories]
-        classes = tuple(f"category {number}" for number in categories)
-        labels = [categories.index(row.category) for row in rows]
-    else:
-        classes = CLASSES[task.question]
-        ego = task.question == "ego"
-        labels = [int(row.category in EGO_CATEGORIES) if ego else row.occurred for row in rows]
+    asked, labels, classes = _ask(task, rows, table)
     records = tuple(
         ClipRecord(
             clip_id=row.clip_id,
@@ -144,9 +134,29 @@ def read(task: DadaTask) -> DataSet:
             where=row.where,
             picture_rate_hz=PICTURES_HZ,
         )
-        for row, label in zip(rows, labels, strict=True)
+        for row, label in zip(asked, labels, strict=True)
     )
     return DataSet(root, classes, records, (table, *_lists(task, root).values()))
+
+
+def _ask(
+    task: DadaTask, rows: Sequence[_Row], table: Path
+) -> tuple[Sequence[_Row], list[int], tuple[str, ...]]:
+    """Return the rows that the question is about, their labels, and the names of the classes."""
+    if task.question == "accident":
+        return rows, [row.occurred for row in rows], CLASSES["accident"]
+    rows = [row for row in rows if row.frame is not None]
+    if task.question == "ego":
+        return rows, [int(row.category in EGO_CATEGORIES) for row in rows], CLASSES["ego"]
+    categories = task.categories or sorted({row.category for row in rows})
+    if len(categories) < 2:
+        raise InputError(
+            f"{table}: the accidents are of fewer than two categories; use the whole table or "
+            "another question."
+        )
+    rows = [row for row in rows if row.category in categories]
+    labels = [categories.index(row.category) for row in rows]
+    return rows, labels, tuple(f"category {number}" for number in categories)
 
 
 def _row(row: Mapping[str, str], where: str, table: Path, task: DadaTask) -> _Row:
