@@ -30,6 +30,18 @@ class Windows(StrictModel):
         return self
 
 
+class Download(StrictModel):
+    """Where a hub hosts the data set; `snakemake download` fetches it into the task's folder."""
+
+    repository: Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+$", description="owner/name")]
+    revision: Annotated[
+        str, Field(min_length=1, description="branch, tag or, so that it never moves, a commit")
+    ] = "main"
+    patterns: Annotated[
+        list[str], Field(min_length=1, description="which files; all by default")
+    ] = Field(default=["*"])
+
+
 class TaskSettings(StrictModel):
     """What tasks of all sources share."""
 

@@ -7,16 +7,26 @@ whether a clip's video is usable is found by `manifest.index_clips`.
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from dashsearch.clips.adapters import dada, dota, nexar, table, ucf101
+from dashsearch.clips.adapters import ccd, dad, dada, dota, nexar, table, ucf101
 from dashsearch.clips.records import DataSet
 from dashsearch.clips.settings import TaskSettings
 
-DataSetTask = nexar.NexarTask | table.CsvTask | dota.DotaTask | dada.DadaTask | ucf101.Ucf101Task
+DataSetTask = (
+    nexar.NexarTask
+    | table.CsvTask
+    | dad.DadTask
+    | ccd.CcdTask
+    | dota.DotaTask
+    | dada.DadaTask
+    | ucf101.Ucf101Task
+)
 
 # Settings and reader of each source of a config's task.
 ADAPTERS: Mapping[str, tuple[type[TaskSettings], Callable[[Any], DataSet]]] = {
     "nexar": (nexar.NexarTask, nexar.read),
     "csv": (table.CsvTask, table.read),
+    "dad": (dad.DadTask, dad.read),
+    "ccd": (ccd.CcdTask, ccd.read),
     "dota": (dota.DotaTask, dota.read),
     "dada": (dada.DadaTask, dada.read),
     "ucf101": (ucf101.Ucf101Task, ucf101.read),
