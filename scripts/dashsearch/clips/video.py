@@ -87,8 +87,9 @@ class Scaler:
         """Return a picture as uint8 (height, width, 3), RGB, turned as its container says."""
         turns = round(frame.rotation / 90)
         height, width = (self._width, self._height) if turns % 2 else (self._height, self._width)
+        # More threads are started anew for every picture, and cost more than they save.
         scaled = self._reformatter.reformat(
-            frame, width, height, format="rgb24", interpolation="AREA"
+            frame, width, height, format="rgb24", interpolation="AREA", threads=1
         )
         picture: NDArray[np.uint8] = np.rot90(scaled.to_ndarray(), turns)
         return picture
@@ -133,11 +134,13 @@ def _decode_wanted(
     stream: "av.VideoStream", packets: Sequence[Any], wanted: set[int], scale: Scaler
 ) -> dict[int, NDArray[np.uint8]] | None:
     """Decode the wanted pictures by their time stamps; None if anything looks wrong."""
-    pictures = {}
+    pictures: dict[int, NDArray[np.uint8]] = {}
+    previous = -(2**62)
     try:
         for frame in _frames_of_runs(stream.codec_context, packets, wanted):
-            if frame.is_corrupt:
+            if frame.is_corrupt or frame.pts is None or frame.pts < previous:
                 return None
+            previous = frame.pts
             if frame.pts in wanted and frame.pts not in pictures:
                 pictures[frame.pts] = scale(frame)
     except av.FFmpegError:
