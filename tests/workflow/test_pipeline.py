@@ -105,6 +105,49 @@ def test_nexars_layout_and_a_generic_manifest_run_unchanged(nexar_folder, tmp_pa
             pd.testing.assert_frame_equal(*map(pd.read_parquet, ledgers))
 
 
+def test_a_task_of_three_classes_with_windows_of_its_own_runs_to_the_report(nexar_folder, tmp_path):
+    """Pictures and videos, three classes, short clips that are padded, two shards."""
+    table = pd.read_csv(nexar_folder / "train.csv", dtype=str, keep_default_na=False)
+    rows = [
+        {
+            "clip_id": clip["id"],
+            "path": f"train/{clip['id']}.mp4",
+            "label": ("still", "left", "right")[number % 3],
+            "event_time_s": 2.0 + number / 100,
+            "alert_time_s": "",
+            "group": f"g{number // 2}",
+        }
+        for number, clip in enumerate(table.to_dict("records"))
+    ]
+    pd.DataFrame(rows).to_csv(nexar_folder / "three.csv", index=False)
+    windows = {"frames": 6, "rate_hz": 4.0, "tte_s": [0.5, 1.0], "height": 64, "width": 64}
+    task = {
+        "source": "csv",
+        "file": str(nexar_folder / "three.csv"),
+        "classes": ["still", "left", "right"],
+        "windows": windows,
+    }
+    config = copy.deepcopy(CONFIG) | {"tasks": {"three": task}, "clips_per_shard": 14}
+    config["arms"] = {"random": CONFIG["arms"]["random"]}
+    campaign = run_campaign(tmp_path, config)
+    index = pd.read_parquet(campaign.folder / "results/three/clips/windows.parquet")
+    assert len(index) == 2 * len(table)
+    assert index["real_frames"].min() < 6
+    assert list(index["window"]) == list(range(len(index)))
+    ledger = pd.read_parquet(campaign.folder / "results/three/arms/random/seed1/ledger.parquet")
+    assert ledger["test_map"].between(0.1, 1).all()
+    assert ledger["val_accuracy"].between(0, 1).all()
+    assert "val_ap_at_1.0s" in ledger
+    assert "val_ap_at_1.5s" not in ledger
+    splits = json.loads((campaign.folder / "results/three/splits.json").read_text())["clips"]
+    of = {clip: split for split, clips in splits.items() for clip in clips}
+    groups = (
+        pd.DataFrame(rows).groupby("group")["clip_id"].agg(lambda ids: len({of[i] for i in ids}))
+    )
+    assert (groups == 1).all()
+    assert not list(campaign.folder.glob("results/three/clips/shards/*"))
+
+
 def test_a_killed_run_goes_on_and_ends_with_the_same_files(tiny, campaign):
     config = copy.deepcopy(CONFIG)
     campaign.write_config(config)

@@ -171,6 +171,24 @@ def test_every_healthy_kind_of_file_is_decoded_exactly(folder, name, options):
         assert numbers(decoded) == wanted(CLOCKS["constant"], instants)
 
 
+def test_times_that_contradict_the_order_of_pictures_are_refused(folder):
+    path = write_plain(folder / "ordered.mp4", bf="0", g="20")
+    shuffled = folder / "shuffled.mp4"
+    with av.open(str(path)) as source, av.open(str(shuffled), "w") as target:
+        stream = target.add_stream_from_template(source.streams.video[0])
+        packets = [packet for packet in source.demux(video=0) if packet.size]
+        stamps = [packet.pts for packet in packets]
+        for first in range(1, len(stamps) - 3, 3):
+            stamps[first : first + 3] = stamps[first : first + 3][::-1]
+        for packet, stamp in zip(packets, stamps, strict=True):
+            packet.pts = stamp + 2 * packet.duration  # no picture is shown before it is decoded
+            packet.stream = stream
+            target.mux(packet)
+    with pytest.raises(ClipProblem, match=r"has pictures out of order at .* convert") as raised:
+        decode_at(shuffled, np.array([1.0, 2.0]), 48, 80)
+    assert raised.value.kind == "unordered"
+
+
 def hit_picture(path, number):
     """Overwrite the middle of one picture, given by its place in the order of display."""
     with av.open(str(path)) as container:

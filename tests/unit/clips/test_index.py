@@ -199,6 +199,26 @@ def without_end(path):
     cut(path, 0.9)
 
 
+def sound_only(path):
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("aac", rate=44_100, layout="mono")
+        for start in range(0, 44_100, 1024):
+            samples = np.sin(np.arange(start, start + 1024) / 30)[None].astype(np.float32)
+            frame = av.AudioFrame.from_ndarray(samples, format="fltp", layout="mono")
+            frame.rate, frame.pts = 44_100, start
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+
+
+def without_pictures(path):
+    """A header that announces a video stream, and nothing behind it."""
+    options = {"movflags": "+empty_moov+frag_keyframe"}
+    with av.open(str(path), "w", options=options) as container:
+        stream = container.add_stream("libx264", rate=15)
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        container.start_encoding()
+
+
 BAD_CLIPS = {
     "is missing": ("missing", lambda path: path.unlink()),
     "has zero bytes": ("empty", lambda path: path.write_bytes(b"")),
@@ -210,6 +230,8 @@ BAD_CLIPS = {
     ),
     "does not say when 20 of its 20 pictures are shown": ("untimed", without_times),
     "is not a readable video (": ("unreadable", without_end),
+    "holds no video stream": ("no_video", sound_only),
+    "holds no picture": ("no_pictures", without_pictures),
 }
 
 
