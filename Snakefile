@@ -27,3 +27,9 @@ rule all:
     default_target: True
     input:
         "results/report/index.html",
+
+
+# Off by default: fetches the data sets of the tasks that have a `download:`.
+rule download:
+    input:
+        expand("results/{task}/source/download.json", task=DOWNLOADED_TASKS),

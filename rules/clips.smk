@@ -26,6 +26,26 @@ rule generate_clips:
         "../scripts/generate_clips.py"
 
 
+rule download_clips:
+    output:
+        record="results/{task}/source/download.json",
+    log:
+        "logs/{task}/download_clips.log",
+    conda:
+        "../envs/clips.yaml"
+    threads: 4
+    resources:
+        mem_mb=2000,
+        runtime=1440,
+    params:
+        repository=get_download("repository"),
+        revision=get_download("revision"),
+        patterns=get_download("patterns"),
+        folder=lambda wildcards: config["tasks"][wildcards.task]["folder"],
+    script:
+        "../scripts/download_clips.py"
+
+
 rule index_clips:
     input:
         tables=get_tables,
@@ -98,8 +118,8 @@ rule decode_windows:
 rule collect_windows:
     input:
         manifest="results/{task}/clips/manifest.parquet",
-        windows=get_shards("h5"),
-        indices=get_shards("parquet"),
+        windows=get_shards("clips/shards/{shard}.h5"),
+        indices=get_shards("clips/shards/{shard}.parquet"),
     output:
         windows="results/{task}/clips/windows.h5",
         index="results/{task}/clips/windows.parquet",

@@ -43,6 +43,9 @@ try:
 except InputError as error:
     raise WorkflowError(str(error))
 
+DOWNLOADED_TASKS = [
+    name for name, task in config["tasks"].items() if task.get("download")
+]
 READ_OUTS = REGISTRY.shared(BACKBONES)
 TRAINER = TrainerSettings(**config["training"]).identity
 
@@ -107,7 +110,7 @@ def get_tte_s(wildcards):
     return get_windows(wildcards)["tte_s"]
 
 
-def get_shards(name):
+def get_shards(pattern):
     """An input function: this file of every shard of a task's clips."""
 
     def get_files(wildcards):
@@ -116,12 +119,9 @@ def get_shards(name):
             if is_embedded(wildcards)
             else len(get_data_set(wildcards).records)
         )
-        shards = -(-clips // config["clips_per_shard"])
+        shards = range(-(-clips // config["clips_per_shard"]))
         return expand(
-            "results/{task}/clips/shards/{shard}.{name}",
-            task=wildcards.task,
-            shard=range(shards),
-            name=name,
+            f"results/{{task}}/{pattern}", shard=shards, **dict(wildcards.items())
         )
 
     return get_files
@@ -177,6 +177,11 @@ def get_policy_settings(wildcards):
     budget = ("policy", "seeds", "rounds", "experiments_per_round")
     arm = config["arms"][wildcards.arm]
     return {name: value for name, value in arm.items() if name not in budget}
+
+
+def get_download(name):
+    """An input function: one setting of a task's `download:`."""
+    return lambda wildcards: config["tasks"][wildcards.task]["download"][name]
 
 
 def get_videos_state(wildcards):

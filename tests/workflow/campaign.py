@@ -62,13 +62,13 @@ class Campaign:
         place = ["--directory", str(self.folder), "--configfile", str(self.folder / "config.yaml")]
         return [*base, *place, "--cores", str(cores), *arguments]
 
-    def snakemake(self, *arguments, cores=2):
+    def snakemake(self, *arguments, cores=2, **environment):
         return subprocess.run(
             self.command(*arguments, cores=cores),
             capture_output=True,
             text=True,
             check=False,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
         )
 
     def files(self):
