@@ -5,11 +5,11 @@ rule extract_features:
     input:
         windows="results/{task}/clips/windows.h5",
     output:
-        features="results/{task}/features/{backbone}.h5",
+        features=temp("results/{task}/features/shards/{backbone}/{shard}.h5"),
     log:
-        "logs/{task}/extract_features/{backbone}.log",
+        "logs/{task}/extract_features/{backbone}/{shard}.log",
     benchmark:
-        "results/benchmarks/{task}/extract_features/{backbone}.tsv"
+        "results/benchmarks/{task}/extract_features/{backbone}/{shard}.tsv"
     wildcard_constraints:
         backbone="|".join(sorted(set(BACKBONES) - set(READ_OUTS))) or "none",
     conda:
@@ -20,6 +20,7 @@ rule extract_features:
     params:
         # The entry, not the file: a word in another backbone's description remakes nothing.
         backbones=lambda wildcards: [REGISTRY.get(wildcards.backbone).identity()],
+        clips_per_shard=config["clips_per_shard"],
     script:
         "../scripts/extract_features.py"
 
@@ -31,14 +32,16 @@ if READ_OUTS:
         input:
             windows="results/{task}/clips/windows.h5",
         output:
-            features=expand(
-                "results/{{task}}/features/{backbone}.h5",
-                backbone=READ_OUTS,
+            features=temp(
+                expand(
+                    "results/{{task}}/features/shards/{backbone}/{{shard}}.h5",
+                    backbone=READ_OUTS,
+                )
             ),
         log:
-            "logs/{task}/extract_features/network.log",
+            "logs/{task}/extract_features/network/{shard}.log",
         benchmark:
-            "results/benchmarks/{task}/extract_features/network.tsv"
+            "results/benchmarks/{task}/extract_features/network/{shard}.tsv"
         conda:
             "../envs/features.yaml"
         resources:
@@ -47,13 +50,32 @@ if READ_OUTS:
         params:
             # The entry, not the file: a word in another backbone's description remakes nothing.
             backbones=[REGISTRY.get(name).identity() for name in READ_OUTS],
+            clips_per_shard=config["clips_per_shard"],
         script:
             "../scripts/extract_features.py"
+
+
+rule collect_features:
+    input:
+        shards=get_shards("features/shards/{backbone}/{shard}.h5"),
+        index="results/{task}/clips/windows.parquet",
+    output:
+        features="results/{task}/features/{backbone}.h5",
+    log:
+        "logs/{task}/collect_features/{backbone}.log",
+    conda:
+        "../envs/features.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    script:
+        "../scripts/collect_features.py"
 
 
 rule prepare_features:
     input:
         features="results/{task}/features/{backbone}.h5",
+        index="results/{task}/clips/windows.parquet",
         splits="results/{task}/splits.json",
     output:
         prepared="results/{task}/prepared/{backbone}.h5",

@@ -1,7 +1,7 @@
 """Join the shards of a task's windows into one file, with a table that explains it."""
 
+from dashsearch.clips.collect import collect_windows
 from dashsearch.clips.manifest import read_manifest, read_manifest_classes
-from dashsearch.clips.window_index import collect_windows
 from dashsearch.clips.windows import WindowSettings
 from dashsearch.jobs import job
 

