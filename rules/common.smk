@@ -46,7 +46,10 @@ except InputError as error:
 DOWNLOADED_TASKS = [
     name for name, task in config["tasks"].items() if task.get("download")
 ]
-READ_OUTS = REGISTRY.shared(BACKBONES)
+# What has to be extracted: a fusion's parts instead of itself.
+EXTRACTED = REGISTRY.parts(BACKBONES)
+FUSED = [name for name in BACKBONES if REGISTRY.get(name).multi]
+READ_OUTS = REGISTRY.shared(EXTRACTED)
 TRAINER = TrainerSettings(**config["training"]).identity
 
 
@@ -56,7 +59,7 @@ wildcard_constraints:
     seed=r"\d+",
     shard=r"\d+",
     round=r"\d+",
-    backbone="|".join(BACKBONES),
+    backbone="|".join(dict.fromkeys([*EXTRACTED, *BACKBONES])),
 
 
 def get_data_set(wildcards):

@@ -11,7 +11,7 @@ rule extract_features:
     benchmark:
         "results/benchmarks/{task}/extract_features/{backbone}/{shard}.tsv"
     wildcard_constraints:
-        backbone="|".join(sorted(set(BACKBONES) - set(READ_OUTS))) or "none",
+        backbone="|".join(sorted(set(EXTRACTED) - set(READ_OUTS))) or "none",
     conda:
         "../envs/features.yaml"
     resources:
@@ -63,6 +63,8 @@ rule collect_features:
         features="results/{task}/features/{backbone}.h5",
     log:
         "logs/{task}/collect_features/{backbone}.log",
+    wildcard_constraints:
+        backbone="|".join(EXTRACTED),
     conda:
         "../envs/features.yaml"
     resources:
@@ -70,6 +72,28 @@ rule collect_features:
         runtime=60,
     script:
         "../scripts/collect_features.py"
+
+
+rule fuse_features:
+    input:
+        parts=lambda wildcards: expand(
+            "results/{task}/features/{part}.h5",
+            task=wildcards.task,
+            part=REGISTRY.get(wildcards.backbone).multi,
+        ),
+    output:
+        features="results/{task}/features/{backbone}.h5",
+    log:
+        "logs/{task}/fuse_features/{backbone}.log",
+    wildcard_constraints:
+        backbone="|".join(FUSED) or "none",
+    conda:
+        "../envs/features.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    script:
+        "../scripts/fuse_features.py"
 
 
 rule prepare_features:

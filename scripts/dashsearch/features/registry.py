@@ -10,7 +10,7 @@ import yaml
 
 from dashsearch.errors import InputError
 
-Family = Literal["descriptor", "efficientnet"]
+Family = Literal["descriptor", "efficientnet", "fusion"]
 Sees = Literal["frame", "motion"]
 
 
@@ -27,6 +27,8 @@ class Backbone:
         D, the length of a frame's feature vector.
     network
         What is run to get the features, if several backbones are read out of one run; else "".
+    multi
+        Of a fusion, the backbones whose features are put side by side; nothing is extracted for it.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Backbone:
     weights: str = ""
     parameters: int = 0
     network: str = ""
+    multi: tuple[str, ...] = ()
 
     def identity(self) -> dict[str, Any]:
         """Return what decides the features, as plain data: all but the prose."""
@@ -48,6 +51,7 @@ class Backbone:
             "dimension": self.dimension,
             "weights": self.weights,
             "network": self.network,
+            "multi": list(self.multi),
         }
 
 
@@ -68,6 +72,14 @@ class Registry:
     def shared(self, names: Iterable[object]) -> list[str]:
         """Return those of the names that are read out of a network, in order."""
         return [str(name) for name in names if self.get(str(name)).network]
+
+    def parts(self, names: Iterable[object]) -> list[str]:
+        """Return the backbones that have to be extracted for these: parts instead of fusions."""
+        found: dict[str, None] = {}
+        for name in names:
+            entry = self.get(str(name))
+            found |= dict.fromkeys(entry.multi or (entry.name,))
+        return list(found)
 
     def require(self, names: Iterable[object]) -> None:
         """Raise InputError for the first name that the registry does not hold."""
@@ -90,12 +102,37 @@ def load_registry(path: str | Path) -> Registry:
         if backbone.name in backbones:
             raise InputError(f"{path} entry {place}: {backbone.name} stands twice; remove one.")
         backbones[backbone.name] = backbone
-    return Registry(backbones)
+    registry = Registry(backbones)
+    for backbone in backbones.values():
+        _check_fusion(backbone, registry, str(path))
+    return registry
+
+
+def _check_fusion(backbone: Backbone, registry: Registry, where: str) -> None:
+    """Check that a fusion names parts that are no fusions, and that its dimension is theirs."""
+    if (backbone.family == "fusion") != bool(backbone.multi):
+        raise InputError(
+            f"{where}: {backbone.name}: a fusion, and nothing else, has `multi`; correct the entry."
+        )
+    if not backbone.multi:
+        return
+    parts = [registry.get(name) for name in backbone.multi]
+    if len(set(backbone.multi)) < len(parts) or len(parts) < 2 or any(p.multi for p in parts):
+        raise InputError(
+            f"{where}: {backbone.name}: `multi` is {list(backbone.multi)}; name two or more "
+            "different backbones that are no fusions."
+        )
+    total = sum(part.dimension for part in parts)
+    if backbone.dimension != total:
+        raise InputError(
+            f"{where}: {backbone.name}: dimension is {backbone.dimension}, but its parts have "
+            f"{total} together; correct it."
+        )
 
 
 def _parse(entry: Mapping[str, Any], where: str) -> Backbone:
     try:
-        backbone = Backbone(**entry)
+        backbone = Backbone(**{**entry, "multi": tuple(entry.get("multi", ()))})
     except TypeError as error:
         known = ", ".join(field.name for field in fields(Backbone))
         detail = str(error).removeprefix("Backbone.__init__() ")

