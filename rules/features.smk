@@ -21,6 +21,8 @@ rule extract_features:
         # The entry, not the file: a word in another backbone's description remakes nothing.
         backbones=lambda wildcards: [REGISTRY.get(wildcards.backbone).identity()],
         clips_per_shard=config["clips_per_shard"],
+        device=config["features"]["device"],
+        weights_dir=config["features"]["weights_dir"],
     script:
         "../scripts/extract_features.py"
 
@@ -51,6 +53,8 @@ if READ_OUTS:
             # The entry, not the file: a word in another backbone's description remakes nothing.
             backbones=[REGISTRY.get(name).identity() for name in READ_OUTS],
             clips_per_shard=config["clips_per_shard"],
+            device="cpu",
+            weights_dir=None,
         script:
             "../scripts/extract_features.py"
 

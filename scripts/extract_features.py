@@ -14,4 +14,6 @@ with job(snakemake.log[0]):
         dict(zip(names, snakemake.output, strict=True)),
         first=first,
         last=first + snakemake.params.clips_per_shard,
+        weights_dir=snakemake.params.weights_dir,
+        device=snakemake.params.device,
     )

@@ -108,6 +108,18 @@ class Training(StrictModel):
     ] = 48
 
 
+class Features(StrictModel):
+    """Where the networks of the backbones run, and where their weights come from."""
+
+    device: Annotated[
+        Literal["auto", "cpu", "cuda"],
+        Field(description="auto: a GPU if there is one; the log says which"),
+    ] = "auto"
+    weights_dir: Annotated[
+        str | None, Field(description="folder of weights on a node without network; null: the hub")
+    ] = None
+
+
 class Analysis(StrictModel):
     """Settings of the estimators."""
 
@@ -134,6 +146,7 @@ class Config(StrictModel):
     max_marked_share: Share = 0.05
     split: Split = Split()
     arms: Annotated[dict[Name, AnyArm], Field(min_length=1)]
+    features: Features = Features()
     training: Training = Training()
     analysis: Analysis = Analysis()
 

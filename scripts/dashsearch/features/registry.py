@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -10,8 +10,13 @@ import yaml
 
 from dashsearch.errors import InputError
 
-Family = Literal["descriptor", "efficientnet", "fusion"]
+Family = Literal["descriptor", "efficientnet", "transformers", "torchvision", "fusion"]
 Sees = Literal["frame", "motion"]
+# Networks that a library loads and `features/networks/` runs.
+NETWORK_FAMILIES = ("transformers", "torchvision")
+Takes = Literal["", "frames", "windows"]
+# What people read and the features do not depend on.
+PROSE = ("description", "licence", "parameters")
 
 
 @dataclass(frozen=True)
@@ -25,6 +30,13 @@ class Backbone:
         frame of its window.
     dimension
         D, the length of a frame's feature vector.
+    model, revision
+        Of a network, its id on the Hugging Face Hub, or torchvision's name of its builder; and the
+        commit on the hub.
+    takes
+        Whether a network describes frames one by one, or the T frames of a window together.
+    output
+        Which of a network's outputs is read: see its family's module.
     network
         What is run to get the features, if several backbones are read out of one run; else "".
     multi
@@ -41,18 +53,15 @@ class Backbone:
     parameters: int = 0
     network: str = ""
     multi: tuple[str, ...] = ()
+    model: str = ""
+    revision: str = ""
+    takes: Takes = ""
+    output: str = ""
 
     def identity(self) -> dict[str, Any]:
         """Return what decides the features, as plain data: all but the prose."""
-        return {
-            "name": self.name,
-            "family": self.family,
-            "sees": self.sees,
-            "dimension": self.dimension,
-            "weights": self.weights,
-            "network": self.network,
-            "multi": list(self.multi),
-        }
+        facts = asdict(self) | {"multi": list(self.multi)}
+        return {name: value for name, value in facts.items() if name not in PROSE}
 
 
 @dataclass(frozen=True)
@@ -137,7 +146,17 @@ def _parse(entry: Mapping[str, Any], where: str) -> Backbone:
         known = ", ".join(field.name for field in fields(Backbone))
         detail = str(error).removeprefix("Backbone.__init__() ")
         raise InputError(f"{where}: {detail}; the keys are {known}.") from None
-    for value, allowed in ((backbone.family, get_args(Family)), (backbone.sees, get_args(Sees))):
+    for value, allowed in (
+        (backbone.family, get_args(Family)),
+        (backbone.sees, get_args(Sees)),
+        (backbone.takes, get_args(Takes)),
+    ):
         if value not in allowed:
             raise InputError(f"{where}: {value!r} is unknown; use {' or '.join(allowed)}.")
+    loaded = backbone.family in NETWORK_FAMILIES
+    if loaded != bool(backbone.model and backbone.takes):
+        raise InputError(
+            f"{where}: {backbone.name}: `model` and `takes` belong to the families transformers "
+            "and torchvision, and to them only; correct the entry."
+        )
     return backbone

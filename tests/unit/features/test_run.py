@@ -104,3 +104,10 @@ def test_an_error_while_reading_is_raised_and_ends_the_reader(clips):
 
 def test_nothing_to_describe_is_no_error():
     assert describe(Toy("frames"), []) == {}
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+def test_a_gpu_that_is_not_there_is_named():
+    assert run.device_of("auto") == run.device_of("cpu") == "cpu"
+    with pytest.raises(InputError, match="torch finds no GPU; set auto or cpu"):
+        run.device_of("cuda")

@@ -127,6 +127,29 @@ def fitting_batch(network: Network, clip: ClipWindows, device: str) -> int:
     return max(1, min(MOST_ITEMS, 1 << max(0, fitting.bit_length() - 1)))
 
 
+def device_of(setting: str) -> str:
+    """Return the device that a setting means: "auto" is a GPU if there is one.
+
+    Raises
+    ------
+    InputError
+        If a GPU is asked for and there is none.
+    """
+    if setting == "cuda" and not torch.cuda.is_available():
+        raise InputError(
+            "features.device is cuda, but torch finds no GPU; set auto or cpu, or look at the "
+            "driver and at torch's build."
+        )
+    device = setting if setting != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
+    logger.info("networks run on %s", device)
+    return device
+
+
+def precision_of(device: str) -> str:
+    """Name the number format that networks run in on a device."""
+    return "bfloat16" if device.startswith("cuda") else "float32"
+
+
 @torch.inference_mode()
 def _features(network: Network, pixels: Tensor, device: str, size: int) -> Tensor:
     """Describe items in pieces of at most `size`; the result is on the CPU, float32."""

@@ -1,0 +1,137 @@
+"""Video networks that torchvision builds, trained on Kinetics-400: R(2+1)D, Swin3D, MViTv2.
+
+What is read is the last feature map before pooling, averaged over the picture: a vector for each of
+T' steps in time. Every frame of a window gets the step that covers its place in the window.
+
+References
+----------
+Tran et al. (2018), CVPR (R(2+1)D); Liu et al. (2022), CVPR (Video Swin); Li et al. (2022), CVPR
+(MViTv2).
+"""
+
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torchvision.models import get_model, get_model_weights
+
+from dashsearch.errors import InputError
+from dashsearch.features.networks.base import Network
+from dashsearch.features.networks.weights import digest_of
+from dashsearch.features.networks.windows_grid import frames_shown, step_of_frames
+from dashsearch.features.registry import Backbone
+
+
+def load(entry: Backbone, weights_dir: Path | None, device: str) -> Network:
+    """Load a video network with the transforms that belong to its weights; see `networks.load`.
+
+    Weights are a state dict: <weights_dir>/<model>.pth, or torchvision's own download.
+    """
+    if entry.model not in READERS or entry.takes != "windows":
+        raise InputError(
+            f"backbone {entry.name}: model is {entry.model!r} and takes {entry.takes!r}; "
+            f"torchvision's are {', '.join(READERS)}, which take windows."
+        )
+    weights = get_model_weights(entry.model).DEFAULT
+    if weights_dir is None:
+        path = _fetch(entry, weights.url)
+    else:
+        path = weights_dir / f"{entry.model}.pth"
+        if not path.is_file():
+            raise InputError(
+                f"backbone {entry.name}: there is no file {path}; fetch it with "
+                f"`curl -Lo {path} {weights.url}`."
+            )
+    network = get_model(entry.model, weights=None)
+    try:
+        network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    except (pickle.UnpicklingError, RuntimeError, TypeError, AttributeError) as error:
+        raise InputError(
+            f"backbone {entry.name}: {path} is no state dict of {entry.model} "
+            f"({str(error).splitlines()[0][:120]}); fetch it from {weights.url}."
+        ) from None
+    return VideoNetwork(entry, network, weights.transforms(), digest_of([path])).to(device)
+
+
+def _fetch(entry: Backbone, url: str) -> Path:
+    """Download a state dict into torch's cache, where it stays."""
+    target = Path(torch.hub.get_dir(), "checkpoints", Path(url).name)
+    if not target.is_file():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            # The end of the file's name is the beginning of its SHA-256.
+            prefix = Path(url).stem.rpartition("-")[2]
+            torch.hub.download_url_to_file(url, str(target), prefix, progress=False)
+        except (OSError, RuntimeError) as error:
+            raise InputError(
+                f"backbone {entry.name}: {url} could not be fetched ({type(error).__name__}); "
+                "check the network, or set features.weights_dir to a folder that holds "
+                f"{entry.model}.pth."
+            ) from None
+    return target
+
+
+class VideoNetwork(Network):
+    """A torchvision network that sees T frames together.
+
+    MViTv2 knows time by learned positions of 16 frames, so it is shown 16 of a window's, each the
+    nearest in time; the others are shown all T.
+    """
+
+    takes = "windows"
+
+    def __init__(
+        self, entry: Backbone, network: nn.Module, transforms: Any, weights_digest: str
+    ) -> None:
+        super().__init__()
+        self.dimension, self.weights_digest = entry.dimension, weights_digest
+        self._network, self._transforms = network, transforms
+        self._read, self._fixed = READERS[entry.model]
+        self._frames = 0
+
+    def preprocess(self, pixels: Tensor) -> Tensor:
+        """Turn uint8 (B, T, H, W, 3) into (B, 3, frames, h, w) as the weights were trained."""
+        self._frames = pixels.shape[1]
+        shown = pixels[:, frames_shown(self._frames, self._fixed, 1)]
+        made: Tensor = self._transforms(shown.permute(0, 1, 4, 2, 3))
+        return made
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Describe (B, 3, frames, h, w) by (B, T, D)."""
+        steps = self._read(self._network, inputs)
+        return steps[:, step_of_frames(self._frames, steps.shape[1])]
+
+
+def _r2plus1d(network: Any, inputs: Tensor) -> Tensor:
+    x = network.stem(inputs)
+    for layer in (network.layer1, network.layer2, network.layer3, network.layer4):
+        x = layer(x)
+    steps: Tensor = x.mean(dim=(3, 4)).transpose(1, 2)
+    return steps
+
+
+def _swin3d(network: Any, inputs: Tensor) -> Tensor:
+    x = network.norm(network.features(network.pos_drop(network.patch_embed(inputs))))
+    steps: Tensor = x.mean(dim=(2, 3))
+    return steps
+
+
+def _mvit(network: Any, inputs: Tensor) -> Tensor:
+    x = network.pos_encoding(network.conv_proj(inputs).flatten(2).transpose(1, 2))
+    grid = (network.pos_encoding.temporal_size, *network.pos_encoding.spatial_size)
+    for block in network.blocks:
+        x, grid = block(x, grid)
+    # The first token is the class's.
+    steps: Tensor = network.norm(x)[:, 1:].unflatten(1, (grid[0], -1)).mean(dim=2)
+    return steps
+
+
+# How each network is read, and how many frames it has to be shown, if that is fixed.
+READERS: dict[str, tuple[Callable[[Any, Tensor], Tensor], int | None]] = {
+    "r2plus1d_18": (_r2plus1d, None),
+    "swin3d_t": (_swin3d, None),
+    "mvit_v2_s": (_mvit, 16),
+}
