@@ -69,6 +69,8 @@ rule collect_features:
         "logs/{task}/collect_features/{backbone}.log",
     wildcard_constraints:
         backbone="|".join(EXTRACTED),
+    # With `--cache`, campaigns share features through SNAKEMAKE_OUTPUT_CACHE.
+    cache: "omit-software"
     conda:
         "../envs/features.yaml"
     resources:

@@ -113,7 +113,7 @@ def _describe(
 ) -> tuple[dict[str, str], Iterator[tuple[ClipWindows, Mapping[str, NDArray[np.float32]]]]]:
     """Return what the features depend on beside the registry, and clip after clip described."""
     if backbones[0].family not in NETWORK_FAMILIES:
-        describe = _build(backbones)
+        describe = describer(backbones)
         return {}, ((clip, describe(clip)) for clip in clips)
     # Imports torch, which takes seconds, and only networks need it.
     from dashsearch.features.networks import load, run  # noqa: PLC0415
@@ -138,7 +138,19 @@ def _check_dimension(backbone: Backbone, values: NDArray[np.float32]) -> None:
         )
 
 
-def _build(backbones: Sequence[Backbone]) -> Describe:
+def describer(backbones: Sequence[Backbone]) -> Describe:
+    """Return the function that describes a clip by embedded backbones.
+
+    Parameters
+    ----------
+    backbones
+        One descriptor, or read-outs of one network.
+
+    Raises
+    ------
+    InputError
+        If there are several that are no read-outs of one network.
+    """
     names = [backbone.name for backbone in backbones]
     if backbones[0].family == "efficientnet":
         # Imports torch, which takes seconds, and only this family needs it.
