@@ -8,10 +8,10 @@ rule extract_features:
         features=temp("results/{task}/features/shards/{backbone}/{shard}.h5"),
     log:
         "logs/{task}/extract_features/{backbone}/{shard}.log",
-    benchmark:
-        "results/benchmarks/{task}/extract_features/{backbone}/{shard}.tsv"
     wildcard_constraints:
         backbone="|".join(sorted(set(EXTRACTED) - set(READ_OUTS))) or "none",
+    # With `--cache`, campaigns share features through SNAKEMAKE_OUTPUT_CACHE (hence no benchmark).
+    cache: "omit-software"
     conda:
         "../envs/features.yaml"
     resources:
@@ -69,8 +69,6 @@ rule collect_features:
         "logs/{task}/collect_features/{backbone}.log",
     wildcard_constraints:
         backbone="|".join(EXTRACTED),
-    # With `--cache`, campaigns share features through SNAKEMAKE_OUTPUT_CACHE.
-    cache: "omit-software"
     conda:
         "../envs/features.yaml"
     resources:

@@ -104,3 +104,24 @@ def test_networks_are_extracted_by_the_same_rule(tmp_path):
         assert features.backbone == name
         assert features.values.shape == (8, 6, 512 if name == "r2plus1d_18" else 32)
         assert features.values.std() > 0
+
+
+def test_campaigns_share_features_through_a_cache(tmp_path):
+    config = copy.deepcopy(CONFIG)
+    config["tasks"]["tiny"]["clips"] = 8
+    target, cache = "results/tiny/features/color.h5", tmp_path / "cache"
+    cache.mkdir()
+    logs = []
+    for name in ("one", "two"):
+        campaign = Campaign(tmp_path / name)
+        campaign.folder.mkdir()
+        campaign.write_config(config)
+        done = campaign.snakemake(
+            "--cache", "extract_features", "--", target, SNAKEMAKE_OUTPUT_CACHE=str(cache)
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        logs.append(done.stdout + done.stderr)
+    assert "from cache" not in logs[0]
+    assert "features/shards/color/0.h5 from cache" in logs[1]
+    one, two = ((tmp_path / name / target).read_bytes() for name in ("one", "two"))
+    assert one == two
