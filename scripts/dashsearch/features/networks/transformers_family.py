@@ -60,11 +60,14 @@ def load(entry: Backbone, weights_dir: Path | None, device: str) -> Network:
             "google/siglip2-base-patch16-224."
         )
     tower = next((getattr(model, name) for name in TOWERS if hasattr(model, name)), model)
+    network: Network
     if entry.takes == "windows":
         processor = AutoVideoProcessor.from_pretrained(folder)  # type: ignore[no-untyped-call]
-        return WindowsNetwork(entry, tower, processor, digest_of(files)).to(device)
-    processor = AutoImageProcessor.from_pretrained(folder)  # type: ignore[no-untyped-call]
-    return FramesNetwork(entry, tower, processor, digest_of(files)).to(device)
+        network = WindowsNetwork(entry, tower, processor, digest_of(files))
+    else:
+        processor = AutoImageProcessor.from_pretrained(folder)  # type: ignore[no-untyped-call]
+        network = FramesNetwork(entry, tower, processor, digest_of(files))
+    return network.to(device).eval().requires_grad_(False)
 
 
 def _is_idle(name: str, entry: Backbone) -> bool:
