@@ -1,5 +1,7 @@
 """Features equal the model's own processor and forward, and nothing random is ever read."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -131,6 +133,41 @@ def test_a_pickle_is_not_loaded(tmp_path):
     torch.save(model.state_dict(), tmp_path / "tiny/dinov2/pytorch_model.bin")
     with pytest.raises(InputError, match=r"holds no \.safetensors file"):
         load_network(entry_of("dinov2", "cls"), tmp_path, "cpu")
+
+
+@pytest.mark.parametrize("spoil", ["config.json", "model.safetensors", "preprocessor_config.json"])
+def test_a_checkpoint_that_is_not_whole_is_one_sentence(tmp_path, spoil):
+    save_model("dinov2", tmp_path)
+    path = tmp_path / "tiny/dinov2" / spoil
+    if spoil == "preprocessor_config.json":
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[:40])
+    with pytest.raises(InputError, match="does not hold a model with its processor") as raised:
+        load_network(entry_of("dinov2", "cls"), tmp_path, "cpu")
+    assert "\n" not in str(raised.value)
+
+
+def test_an_old_processor_file_of_videomae_is_understood(tmp_path):
+    """The published checkpoint has one that knows nothing of video processors."""
+    save_model("videomae", tmp_path)
+    folder = tmp_path / "tiny/videomae"
+    for old in folder.glob("*processor*.json"):
+        old.unlink()
+    settings = {
+        "size": 32,
+        "crop_size": 32,
+        "do_resize": True,
+        "do_center_crop": True,
+        "do_normalize": True,
+    }
+    settings |= {"image_mean": [0.485, 0.456, 0.406], "image_std": [0.229, 0.224, 0.225]}
+    settings["feature_extractor_type"] = "VideoMAEFeatureExtractor"
+    (folder / "preprocessor_config.json").write_text(json.dumps(settings))
+    network = load_network(entry_of("videomae", "tubelet"), tmp_path, "cpu")
+    inputs = network.preprocess(torch.from_numpy(PIXELS))
+    assert inputs.shape[:3] == (2, 16, 3)
+    assert network(inputs).shape == (2, 7, 32)
 
 
 def test_missing_weights_and_wrong_outputs_are_named(saved, tmp_path):

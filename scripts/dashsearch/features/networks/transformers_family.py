@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 from transformers import AutoImageProcessor, AutoModel, AutoVideoProcessor
 from transformers.utils.logging import disable_progress_bar
@@ -37,16 +38,24 @@ TOWERS = ("vision_tower", "vision_model")
 def load(entry: Backbone, weights_dir: Path | None, device: str) -> Network:
     """Load the vision network of an entry with its own processor; see `networks.load`."""
     folder = find_weights(entry, weights_dir, PATTERNS)
-    files = sorted(folder.glob("*.safetensors"))
+    files = sorted(folder.glob("model*.safetensors"))
     if not files:
         raise InputError(
             f"backbone {entry.name}: {folder} holds no .safetensors file, and nothing else is "
             "loaded; fetch a revision that has one."
         )
     disable_progress_bar()  # type: ignore[no-untyped-call]
-    model, report = AutoModel.from_pretrained(
-        folder, use_safetensors=True, dtype=torch.float32, output_loading_info=True
-    )
+    try:
+        model, report = AutoModel.from_pretrained(
+            folder, use_safetensors=True, dtype=torch.float32, output_loading_info=True
+        )
+        processors = AutoVideoProcessor if entry.takes == "windows" else AutoImageProcessor
+        processor = processors.from_pretrained(folder)  # type: ignore[no-untyped-call]
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
+        raise InputError(
+            f"backbone {entry.name}: {folder} does not hold a model with its processor "
+            f"({str(error).splitlines()[0][:160]}); fetch it again, or another revision."
+        ) from None
     missing = sorted(name for name in report["missing_keys"] if not _is_idle(name, entry))
     if missing:
         raise InputError(
@@ -60,13 +69,8 @@ def load(entry: Backbone, weights_dir: Path | None, device: str) -> Network:
             "google/siglip2-base-patch16-224."
         )
     tower = next((getattr(model, name) for name in TOWERS if hasattr(model, name)), model)
-    network: Network
-    if entry.takes == "windows":
-        processor = AutoVideoProcessor.from_pretrained(folder)  # type: ignore[no-untyped-call]
-        network = WindowsNetwork(entry, tower, processor, digest_of(files))
-    else:
-        processor = AutoImageProcessor.from_pretrained(folder)  # type: ignore[no-untyped-call]
-        network = FramesNetwork(entry, tower, processor, digest_of(files))
+    kind = WindowsNetwork if entry.takes == "windows" else FramesNetwork
+    network: Network = kind(entry, tower, processor, digest_of(files))
     return network.to(device).eval().requires_grad_(False)
 
 
@@ -95,6 +99,11 @@ class FramesNetwork(Network):
         """Turn uint8 (B, H, W, 3) into what the model's own processor makes of it."""
         pictures = list(pixels.permute(0, 3, 1, 2))
         made: Tensor = self._processor(images=pictures, return_tensors="pt")["pixel_values"]
+        if len(made) != len(pixels):  # a processor that cuts pictures into tiles
+            raise InputError(
+                f"the processor makes {len(made)} pictures of {len(pixels)}; set what cuts them "
+                "(crop_to_patches, do_image_splitting) to false in its preprocessor_config.json."
+            )
         return made.to(pixels.device)
 
     def forward(self, inputs: Tensor) -> Tensor:
@@ -155,7 +164,7 @@ class WindowsNetwork(Network):
         self._tubelet = int(config.tubelet_size)
         rotary = hasattr(tower, "get_vision_features")
         self._fixed = None if rotary else int(config.num_frames)
-        self._frames = 0
+        self._frames: int | None = None
 
     def preprocess(self, pixels: Tensor) -> Tensor:
         """Turn uint8 (B, T, H, W, 3) into what the model's own processor makes of the frames."""
@@ -172,6 +181,7 @@ class WindowsNetwork(Network):
         states = see(inputs) if see else self._tower(pixel_values=inputs).last_hidden_state
         tubelets = inputs.shape[1] // self._tubelet
         vectors: Tensor = states.unflatten(1, (tubelets, -1)).mean(dim=2)
+        frames = self._frames or inputs.shape[1]
         # An odd T was filled up: its tubelets cover one frame more.
-        covered = self._frames if self._fixed else inputs.shape[1]
-        return vectors[:, step_of_frames(covered, tubelets)[: self._frames]]
+        covered = frames if self._fixed else inputs.shape[1]
+        return vectors[:, step_of_frames(covered, tubelets)[:frames]]
