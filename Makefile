@@ -16,15 +16,15 @@ test: .venv/ready
 	$(BIN)/pytest
 
 lint: .venv/ready
-	$(BIN)/ruff check scripts tests
-	$(BIN)/ruff format --check scripts tests
+	$(BIN)/ruff check scripts tests benchmarks
+	$(BIN)/ruff format --check scripts tests benchmarks
 	$(BIN)/mypy
 	$(BIN)/snakefmt --check Snakefile rules
 	$(BIN)/snakemake --lint
 
 format: .venv/ready
-	$(BIN)/ruff check --fix scripts tests
-	$(BIN)/ruff format scripts tests
+	$(BIN)/ruff check --fix scripts tests benchmarks
+	$(BIN)/ruff format scripts tests benchmarks
 	$(BIN)/snakefmt Snakefile rules
 
 # Makes the config's JSON schema anew from the models in scripts/dashsearch/config.py.
