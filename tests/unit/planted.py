@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dashsearch.errors import InputError
+from dashsearch.ledger.schema import score_columns
 from dashsearch.seeds import derive_seed
 from dashsearch.space.space import Space
 
@@ -191,7 +192,7 @@ def _rows(
     rows |= {name: [level[name] for level in levels] for name in space.names}
     rows["status"] = status
     for split, scores in (("val", validation), ("test", test)):
-        columns = ["ap", "map", *(f"ap_at_{tte}s" for tte in TTE_S)]
-        rows |= {f"{split}_{column}": np.where(scored, scores, np.nan) for column in columns}
-        rows[f"{split}_logloss"] = np.where(scored, 1 - scores, np.nan)
+        for column in score_columns(split, TTE_S):
+            values = 1 - scores if column.endswith("_logloss") else scores
+            rows[column] = np.where(scored, values, np.nan)
     return pd.DataFrame(rows)
