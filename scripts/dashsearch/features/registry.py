@@ -35,6 +35,8 @@ class Backbone:
         commit on the hub.
     takes
         Whether a network describes frames one by one, or the T frames of a window together.
+    input_size
+        Side in pixels of the square picture that a network's processor makes; 0: not checked.
     output
         Which of a network's outputs is read: see its family's module.
     network
@@ -56,6 +58,7 @@ class Backbone:
     model: str = ""
     revision: str = ""
     takes: Takes = ""
+    input_size: int = 0
     output: str = ""
 
     def identity(self) -> dict[str, Any]:

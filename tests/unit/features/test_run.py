@@ -17,7 +17,7 @@ class Toy(Network):
 
     def __init__(self, takes):
         super().__init__()
-        self.takes, self.dimension, self.batches = takes, 2, []
+        self.takes, self.dimension, self.input_size, self.batches = takes, 2, 0, []
 
     def preprocess(self, pixels):
         return pixels.float() / 255
@@ -111,3 +111,10 @@ def test_a_gpu_that_is_not_there_is_named(monkeypatch):
     assert run.device_of("auto") == run.device_of("cpu") == "cpu"
     with pytest.raises(InputError, match="torch finds no GPU; set auto or cpu"):
         run.device_of("cuda")
+
+
+def test_a_processor_of_another_size_than_declared_is_refused(clips):
+    network = Toy("frames")
+    network.input_size = 16
+    with pytest.raises(InputError, match=r"8 x 3 pixels.*input_size 16"):
+        describe(network, clips)

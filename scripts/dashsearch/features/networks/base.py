@@ -16,12 +16,15 @@ class Network(nn.Module, ABC):
         together.
     dimension
         D, length of a frame's feature vector.
+    input_size
+        Side in pixels of the square picture that `preprocess` has to make; 0: any.
     weights_digest
         SHA-256 over the files of the weights, which names them whatever they are called.
     """
 
     takes: Literal["frames", "windows"]
     dimension: int
+    input_size: int
     weights_digest: str
 
     @abstractmethod

@@ -5,8 +5,6 @@ together does not depend on anything but the order of the clips and the batch si
 """
 
 import logging
-import queue
-import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -19,6 +17,7 @@ from torch import Tensor
 
 from dashsearch.clips.windows import ClipWindows
 from dashsearch.errors import InputError
+from dashsearch.features.ahead import read_ahead
 from dashsearch.features.networks.base import Network
 
 # Items of a batch before the device's memory is known: small for caches, large for GPUs.
@@ -81,7 +80,10 @@ def describe_clips(
         return
     size = batch_size or fitting_batch(network, first, device)
     halved = False
-    for batch in _prefetched(_batches(network, chain([first], rest), size), device):
+    batches = _batches(network, chain([first], rest), size)
+    if device.startswith("cuda"):
+        batches = map(_pinned, batches)
+    for batch in read_ahead(batches, AHEAD):
         try:
             features = _features(network, batch.pixels, device, size)
         except torch.OutOfMemoryError:
@@ -158,8 +160,20 @@ def _features(network: Network, pixels: Tensor, device: str, size: int) -> Tenso
     for part in torch.split(pixels, size):
         moved = part.to(device, non_blocking=True)
         with mixed:
-            parts.append(network(network.preprocess(moved)).float())
+            inputs = network.preprocess(moved)
+            _check_size(network, inputs)
+            parts.append(network(inputs).float())
     return torch.cat(parts).cpu()
+
+
+def _check_size(network: Network, inputs: Tensor) -> None:
+    """Check that the processor that came with the weights makes the pictures that were declared."""
+    height, width = inputs.shape[-2:]
+    if network.input_size and (height, width) != (network.input_size, network.input_size):
+        raise InputError(
+            f"the processor beside the weights makes pictures of {height} x {width} pixels, but "
+            f"the registry says input_size {network.input_size}; correct the one that is wrong."
+        )
 
 
 def _items(network: Network, clip: ClipWindows) -> NDArray[np.uint8]:
@@ -197,38 +211,5 @@ def _divide(
         yield clip, values[clip.window_frames] if network.takes == "frames" else values
 
 
-def _prefetched(batches: Iterator[Batch], device: str) -> Iterator[Batch]:
-    """Read batches in a thread of their own, pinned for a GPU; errors are raised here."""
-    ready: queue.Queue[Batch | BaseException | None] = queue.Queue(maxsize=AHEAD)
-    stop = threading.Event()
-
-    def put(item: Batch | BaseException | None) -> bool:
-        while not stop.is_set():
-            try:
-                ready.put(item, timeout=0.1)
-                return True
-            except queue.Full:
-                continue
-        return False
-
-    def read() -> None:
-        try:
-            for batch in batches:
-                pinned = device.startswith("cuda")
-                pixels = batch.pixels.pin_memory() if pinned else batch.pixels
-                if not put(Batch(batch.clips, pixels)):
-                    return
-            put(None)
-        except BaseException as error:
-            put(error)
-
-    reader = threading.Thread(target=read, name="reader of windows", daemon=True)
-    reader.start()
-    try:
-        while (item := ready.get()) is not None:
-            if isinstance(item, BaseException):
-                raise item
-            yield item
-    finally:
-        stop.set()
-        reader.join()
+def _pinned(batch: Batch) -> Batch:
+    return Batch(batch.clips, batch.pixels.pin_memory())

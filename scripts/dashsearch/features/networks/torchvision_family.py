@@ -110,7 +110,8 @@ class VideoNetwork(Network):
         self, entry: Backbone, network: nn.Module, transforms: Any, weights_digest: str
     ) -> None:
         super().__init__()
-        self.dimension, self.weights_digest = entry.dimension, weights_digest
+        self.dimension, self.input_size = entry.dimension, entry.input_size
+        self.weights_digest = weights_digest
         self._network, self._transforms = network, transforms
         self._reader = READERS[entry.model]
         self._frames: int | None = None

@@ -86,7 +86,8 @@ class FramesNetwork(Network):
 
     def __init__(self, entry: Backbone, tower: Any, processor: Any, weights_digest: str) -> None:
         super().__init__()
-        self.dimension, self.weights_digest = entry.dimension, weights_digest
+        self.dimension, self.input_size = entry.dimension, entry.input_size
+        self.weights_digest = weights_digest
         self._tower, self._processor = tower, processor
         if entry.output not in READERS:
             raise InputError(
@@ -153,7 +154,8 @@ class WindowsNetwork(Network):
 
     def __init__(self, entry: Backbone, tower: Any, processor: Any, weights_digest: str) -> None:
         super().__init__()
-        self.dimension, self.weights_digest = entry.dimension, weights_digest
+        self.dimension, self.input_size = entry.dimension, entry.input_size
+        self.weights_digest = weights_digest
         self._tower, self._processor = tower, processor
         if entry.output != "tubelet":
             raise InputError(
