@@ -1,5 +1,9 @@
-"""From a data set to windows: render (embedded tasks), index, split, decode, look."""
+"""From a data set to windows: render (embedded tasks), index, split, decode, look.
 
+Rules that take all cores come first: behind a long job of one core they would wait for it.
+"""
+
+from dashsearch.clips.settings import DECODER_VERSION
 from dashsearch.clips.synthetic.generate import source_digest
 
 
@@ -11,6 +15,7 @@ rule generate_clips:
         "logs/{task}/generate_clips.log",
     benchmark:
         "results/benchmarks/{task}/generate_clips.tsv"
+    priority: 1000
     conda:
         "../envs/clips.yaml"
     threads: 8
@@ -56,6 +61,7 @@ rule index_clips:
         "logs/{task}/index_clips.log",
     benchmark:
         "results/benchmarks/{task}/index_clips.tsv"
+    priority: 1000
     conda:
         "../envs/clips.yaml"
     threads: 8
@@ -101,6 +107,7 @@ rule decode_windows:
         "logs/{task}/decode_windows/{shard}.log",
     benchmark:
         "results/benchmarks/{task}/decode_windows/{shard}.tsv"
+    priority: 1000
     conda:
         "../envs/clips.yaml"
     threads: 8
@@ -109,6 +116,9 @@ rule decode_windows:
         runtime=240,
     params:
         root=get_root,
+        # A replaced video has to be seen here too: the manifest may stay as it was.
+        videos_state=get_videos_state,
+        version=DECODER_VERSION,
         windows=get_windows,
         clips_per_shard=config["clips_per_shard"],
     script:

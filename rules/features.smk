@@ -1,5 +1,7 @@
 """Frozen features of every window, once per backbone."""
 
+from dashsearch.features.registry import EXTRACTOR_VERSION
+
 
 rule extract_features:
     input:
@@ -18,11 +20,12 @@ rule extract_features:
         mem_mb=4000,
         runtime=240,
     params:
-        # The entry, not the file: a word in another backbone's description remakes nothing.
-        backbones=lambda wildcards: [REGISTRY.get(wildcards.backbone).identity()],
+        backbones=get_backbones,
+        version=EXTRACTOR_VERSION,
+        shard=get_shard,
         clips_per_shard=config["clips_per_shard"],
-        device=config["features"]["device"],
-        weights_dir=config["features"]["weights_dir"],
+        device=get_network_setting("device"),
+        weights_dir=get_network_setting("weights_dir"),
     script:
         "../scripts/extract_features.py"
 
@@ -44,16 +47,18 @@ if READ_OUTS:
             "logs/{task}/extract_features/network/{shard}.log",
         benchmark:
             "results/benchmarks/{task}/extract_features/network/{shard}.tsv"
+        priority: 500  # the longest of the jobs of one core
         conda:
             "../envs/features.yaml"
         resources:
             mem_mb=4000,
             runtime=240,
         params:
-            # The entry, not the file: a word in another backbone's description remakes nothing.
             backbones=[REGISTRY.get(name).identity() for name in READ_OUTS],
+            version=EXTRACTOR_VERSION,
+            shard=get_shard,
             clips_per_shard=config["clips_per_shard"],
-            device="cpu",
+            device=None,
             weights_dir=None,
         script:
             "../scripts/extract_features.py"

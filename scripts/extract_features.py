@@ -7,7 +7,7 @@ from dashsearch.jobs import job
 with job(snakemake.log[0]):
     backbones = [Backbone(**identity) for identity in snakemake.params.backbones]
     names = [backbone.name for backbone in backbones]
-    first = int(snakemake.wildcards.shard) * snakemake.params.clips_per_shard
+    first = snakemake.params.shard * snakemake.params.clips_per_shard
     extract_features(
         snakemake.input.windows,
         backbones,
@@ -15,5 +15,5 @@ with job(snakemake.log[0]):
         first=first,
         last=first + snakemake.params.clips_per_shard,
         weights_dir=snakemake.params.weights_dir,
-        device=snakemake.params.device,
+        device=snakemake.params.device or "cpu",
     )

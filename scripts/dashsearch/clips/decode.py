@@ -154,7 +154,8 @@ def decode_clip(
     times = window_times(float(clip["reference_time_s"]), settings, tte_s)
     # Instants before the clip's start are padding, and show the window's first real frame.
     mask = times > -TOLERANCE_S
-    real = np.maximum(times, 0.0)
+    first = np.where(mask, np.maximum(times, 0.0), np.inf).min(axis=1, keepdims=True)
+    real = np.where(mask, np.maximum(times, 0.0), first)
     instants, place = np.unique(real, return_inverse=True)
     decoded = _decode_instants(clip, Path(root, str(clip["path"])), instants, settings)
     windows = ClipWindows(

@@ -81,6 +81,7 @@ def index_clips(
         If too many clips are marked, or a class has no usable clip.
     """
     records = sorted(data.records, key=lambda record: record.clip_id)
+    _check_cut(records, windows, str(data.place))
 
     def look(record: ClipRecord) -> VideoFacts | ClipProblem:
         try:
@@ -112,6 +113,16 @@ def index_clips(
     manifest = frame_of(rows, COLUMNS)
     _warn_of_telling_times(manifest, place)
     return manifest
+
+
+def _check_cut(records: Sequence[ClipRecord], windows: WindowSettings, place: str) -> None:
+    """Check that clips which end at fixed times before their event fit the task's TTEs."""
+    cut = sorted({record.cut_tte_s for record in records if record.cut_tte_s is not None})
+    if cut and cut != sorted(windows.tte_s):
+        raise InputError(
+            f"{place}: its test clips end {', '.join(f'{tte:g}' for tte in cut)} s before the "
+            f"event, but windows.tte_s is {list(windows.tte_s)}; set it to {cut}."
+        )
 
 
 def _warn_of_telling_times(manifest: pd.DataFrame, place: str) -> None:
@@ -178,7 +189,7 @@ def _probe(record: ClipRecord, root: Path) -> VideoFacts:
     name, path = f"{record.where}: the clip {record.path}", root / record.path
     if record.picture_rate_hz is None:
         return probe_video(path, name)
-    return probe_pictures(path, record.picture_rate_hz, name)
+    return probe_pictures(path, record.picture_rate_hz, name, record.first_picture)
 
 
 def write_manifest(

@@ -15,7 +15,9 @@ from dashsearch.clips.video import Scaler
 SUFFIXES = (".jpg", ".jpeg", ".png")
 
 
-def probe_pictures(folder: Path, rate_hz: float, name: str) -> VideoFacts:
+def probe_pictures(
+    folder: Path, rate_hz: float, name: str, first_number: int | None = None
+) -> VideoFacts:
     """Look at a folder of pictures: their numbers, and the size of the first.
 
     Parameters
@@ -26,14 +28,23 @@ def probe_pictures(folder: Path, rate_hz: float, name: str) -> VideoFacts:
         Pictures a second.
     name
         What to call the folder in messages.
+    first_number
+        The number of the first picture, if the data set says so: times count from it, and a lost
+        beginning would show what is to come.
 
     Raises
     ------
     ClipProblem
         If the folder is missing or holds no picture, a number is missing or stands twice, or the
-        first picture cannot be read.
+        first picture cannot be read or is not the one that was declared.
     """
     pictures = list_pictures(folder, name)
+    if first_number is not None and number_of(pictures[0]) != first_number:
+        raise ClipProblem(
+            "truncated",
+            f"{name} begins with picture {number_of(pictures[0])} instead of {first_number}; copy "
+            "it again or remove the row.",
+        )
     with _opened(pictures[0], name) as container:
         stream = container.streams.video[0]
         width, height = stream.width, stream.height
@@ -63,6 +74,12 @@ def decode_pictures_at(
     return Decoded(np.stack(frames), wanted.shown, wanted.offset_s)
 
 
+def number_of(picture: Path) -> int | None:
+    """Return the number that a picture's name ends in; None if there is none."""
+    found = re.search(r"(\d+)$", picture.stem)
+    return None if found is None else int(found[1])
+
+
 def list_pictures(folder: Path, name: str) -> list[Path]:
     """List a folder's pictures in the order of their numbers.
 
@@ -79,15 +96,17 @@ def list_pictures(folder: Path, name: str) -> list[Path]:
         raise ClipProblem("missing", f"{name} is no folder; copy it there or remove the row.")
     numbered = {}
     for entry in entries:
-        number = re.search(r"(\d+)$", entry.stem)
+        number = number_of(entry)
+        if entry.name.startswith("."):
+            continue  # what a file system keeps beside a file
         if entry.suffix.lower() not in SUFFIXES or number is None:
             continue
-        if int(number[1]) in numbered:
+        if number in numbered:
             raise ClipProblem(
                 "unordered",
-                f"{name} holds two pictures with the number {int(number[1])}; remove one.",
+                f"{name} holds two pictures with the number {number}; remove one.",
             )
-        numbered[int(number[1])] = entry
+        numbered[number] = entry
     if not numbered:
         raise ClipProblem(
             "empty", f"{name} holds no numbered picture; copy it again or remove the row."

@@ -96,11 +96,18 @@ def _read_packets(container: "av.container.InputContainer", name: str) -> VideoF
     declared = stream.frames or count
     # Containers that do not count their frames (Matroska) still say how long they are.
     promised = 0.0 if stream.frames else (container.duration or 0) / 1e6
-    if corrupt or count < declared:
+    # Files that an edit list cuts, or that leave pictures out, declare more than they show.
+    declared_s = seconds(stream.duration, stream)
+    whole = stream.duration is not None and end - start > declared_s * (1 - 0.5 / declared)
+    if count < declared and not whole:
         raise ClipProblem(
             "truncated",
             f"{name} is truncated: it holds {count} of {declared} frames; "
             "copy it again or remove the row.",
+        )
+    if corrupt:
+        raise ClipProblem(
+            "damaged", f"{name} holds a damaged packet; copy it again or remove the row."
         )
     if end < promised - MISSING_END_S:
         raise ClipProblem(

@@ -1,5 +1,6 @@
 """What a data set says of its clips: the one form that every adapter ends in."""
 
+import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,6 +38,9 @@ class ClipRecord:
         The file ends this long before the event: it holds one window, at this time to event.
     picture_rate_hz
         Pictures a second, of a folder of pictures.
+    first_picture
+        The number of the first of them, if the data set says so; the index marks a clip whose
+        folder begins elsewhere.
     """
 
     clip_id: str
@@ -49,6 +53,7 @@ class ClipRecord:
     group: str = ""
     cut_tte_s: float | None = None
     picture_rate_hz: float | None = None
+    first_picture: int | None = None
 
 
 @dataclass(frozen=True)
@@ -90,9 +95,7 @@ class DataSet:
 
         It changes if a video is replaced or added, or if an annotation that matters changes.
         """
-        return digest(
-            [[vars(record), _file_state(self.root / record.path)] for record in self.records]
-        )
+        return digest([[vars(record), _state(self.root / record.path)] for record in self.records])
 
 
 def check_classes(labels: Sequence[int], classes: Sequence[str], where: str) -> None:
@@ -111,24 +114,27 @@ def check_classes(labels: Sequence[int], classes: Sequence[str], where: str) -> 
             )
 
 
-def _file_state(path: Path) -> list[int] | None:
+def _state(path: Path) -> list[list[str | int]] | None:
+    """Name, size and time of change of a file, or of every file in a folder of pictures."""
     try:
-        found = path.stat()
+        files = sorted(os.scandir(path), key=lambda each: each.name) if path.is_dir() else [path]
+        found = [(each.name, each.stat()) for each in files]
     except (OSError, ValueError):
         return None
-    return [found.st_size, found.st_mtime_ns]
+    return [[name, facts.st_size, facts.st_mtime_ns] for name, facts in found]
 
 
 def _check_distinct(data: DataSet) -> None:
     """Refuse an id or a video that stands twice: one clip must not be in two splits."""
     for what, values in (
         ("id", [record.clip_id for record in data.records]),
-        ("video", [record.path for record in data.records]),
+        ("video", [os.path.abspath(data.root / record.path) for record in data.records]),
     ):
         counts = Counter(values)
         for record, value in zip(reversed(data.records), reversed(values), strict=True):
             if counts[value] > 1:
                 raise InputError(
-                    f"{data.place.parent / record.where}: the {what} {value} stands "
+                    f"{data.place.parent / record.where}: the {what} "
+                    f"{record.clip_id if what == 'id' else record.path} stands "
                     f"{counts[value]} times; give every clip its own."
                 )

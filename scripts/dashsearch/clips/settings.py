@@ -9,6 +9,11 @@ from dashsearch.strict import StrictModel
 Seconds = Annotated[float, Field(gt=0)]
 
 
+# Raise it whenever the same video and settings may give other windows: a change of the library's
+# code is not seen by Snakemake.
+DECODER_VERSION = "decoder/1"
+
+
 class Windows(StrictModel):
     """What a window of a clip is: T frames that end a given time to event before the event."""
 

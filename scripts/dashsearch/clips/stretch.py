@@ -18,6 +18,8 @@ LAST_PICTURE_S = 0.2
 NOTHING_S = 1e-9
 # How far before the first instant to seek if the key frame found lies behind it.
 STEPS_BACK_S = (0.0, 0.5, 4.0)
+# MPEG program streams stamp some pictures only; after a seek FFmpeg guesses the others' times.
+INVENTED_STAMPS = ("mpeg",)
 
 
 class Decoded(NamedTuple):
@@ -150,6 +152,8 @@ def read_around(
     name: str,
 ) -> Stretch:
     """Read the packets from the key frame before the first instant to behind the last one."""
+    if container.format.name in INVENTED_STAMPS:
+        return read_from_start(container, name)
     head = list(_until(_pictures(container, stream, name), -(2**62)))
     first = min(p.pts for p in head if not p.is_discard)
     tick_s = float(stream.time_base or 1)
@@ -158,7 +162,7 @@ def read_around(
         # Some containers seek by the time of decoding, or lead to a later key frame.
         container.seek(max(first, earliest - int(back_s / tick_s)), stream=stream, backward=True)
         stretch = Stretch(list(_until(_pictures(container, stream, name), last)), first, tick_s)
-        if stretch.packets and stretch.stamps[:1] <= [earliest]:
+        if stretch.packets and stretch.packets[0].is_keyframe and stretch.stamps[:1] <= [earliest]:
             return stretch
     with open_video(Path(container.name)) as again:
         return read_from_start(again, name, last)

@@ -87,9 +87,10 @@ class Scaler:
         """Return a picture as uint8 (height, width, 3), RGB, turned as its container says."""
         turns = round(frame.rotation / 90)
         height, width = (self._width, self._height) if turns % 2 else (self._height, self._width)
-        # More threads are started anew for every picture, and cost more than they save.
+        # Planes of their own: the way to packed RGB shares colour between neighbouring pixels. More
+        # threads are started anew for every picture, and cost more than they save.
         scaled = self._reformatter.reformat(
-            frame, width, height, format="rgb24", interpolation="AREA", threads=1
+            frame, width, height, format="gbrp", interpolation="AREA", threads=1
         )
         picture: NDArray[np.uint8] = np.rot90(scaled.to_ndarray(), turns)
         return picture

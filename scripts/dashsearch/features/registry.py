@@ -15,6 +15,9 @@ Sees = Literal["frame", "motion"]
 # Networks that a library loads and `features/networks/` runs.
 NETWORK_FAMILIES = ("transformers", "torchvision")
 Takes = Literal["", "frames", "windows"]
+# Raise it whenever the same entry, windows and weights may give other features: a change of the
+# library's code is not seen by Snakemake.
+EXTRACTOR_VERSION = "extractor/1"
 # What people read and the features do not depend on.
 PROSE = ("description", "licence", "parameters")
 
@@ -107,7 +110,12 @@ def load_registry(path: str | Path) -> Registry:
     InputError
         If an entry lacks a key, has an unknown one, or a name stands twice.
     """
-    document = yaml.safe_load(Path(path).read_text())
+    try:
+        document = yaml.safe_load(Path(path).read_text())
+    except yaml.YAMLError as error:
+        raise InputError(f"{path} is no YAML ({str(error).splitlines()[0]}); correct it.") from None
+    if not isinstance(document, dict) or not isinstance(document.get("backbones"), list):
+        raise InputError(f"{path} has no list `backbones`; write one entry a backbone there.")
     backbones: dict[str, Backbone] = {}
     for place, entry in enumerate(document["backbones"], start=1):
         backbone = _parse(entry, f"{path} entry {place}")
@@ -143,6 +151,8 @@ def _check_fusion(backbone: Backbone, registry: Registry, where: str) -> None:
 
 
 def _parse(entry: Mapping[str, Any], where: str) -> Backbone:
+    if not isinstance(entry, dict):
+        raise InputError(f"{where}: it is no mapping of keys to values; correct it.")
     try:
         backbone = Backbone(**{**entry, "multi": tuple(entry.get("multi", ()))})
     except TypeError as error:

@@ -27,6 +27,16 @@ def test_dad_is_read_from_its_folders(dad_folder):
     assert (negative.label, negative.split, negative.event_time_s) == (0, "train", None)
 
 
+def test_dad_takes_any_case_and_nothing_hidden(dad_folder):
+    positive = dad_folder / "videos/training/positive"
+    before = len(dad.read(dad.DadTask(source="dad", folder=str(dad_folder))).records)
+    (positive / "000009.MP4").touch()
+    (positive / "._000009.mp4").touch()
+    data = dad.read(dad.DadTask(source="dad", folder=str(dad_folder)))
+    assert len(data.records) == before + 1
+    assert any(record.path.endswith("000009.MP4") for record in data.records)
+
+
 def test_dad_without_one_of_its_folders_is_named(dad_folder):
     for video in (dad_folder / "videos/testing/negative").iterdir():
         video.unlink()
@@ -109,3 +119,10 @@ def test_ccd_lists_that_lack_a_clip_are_named(ccd_folder):
     (ccd_folder / "videos/Crash-1500.txt").unlink()
     with pytest.raises(InputError, match="there is no file"):
         read_ccd(ccd_folder)
+
+
+def test_ccd_lists_that_share_a_clip_are_named(ccd_folder):
+    lists = ccd_folder / "vgg16_features"
+    (lists / "test.txt").write_text((lists / "test.txt").read_text() + "positive/000001.npz 1\n")
+    with pytest.raises(InputError, match=r"crash/000001 is in train\.txt and in test\.txt"):
+        read_ccd(ccd_folder, split="official")

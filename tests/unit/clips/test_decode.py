@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from clips.videos import HEIGHT, WIDTH, burn, read_number, write_video
 from dashsearch.clips.problems import ClipProblem
 from dashsearch.clips.stretch import nearest
-from dashsearch.clips.video import decode_at
+from dashsearch.clips.video import Scaler, decode_at
 from dashsearch.clips.windows import WindowSettings, window_times
 
 WINDOWS = WindowSettings(frames=4, rate_hz=5.0, tte_s=(0.5, 1.0, 1.5), height=48, width=80)
@@ -229,3 +229,16 @@ def test_a_video_that_ends_before_the_last_instant_is_refused(folder):
     path = write_video(folder / "short.mp4", np.arange(60) / 30)
     with pytest.raises(ClipProblem, match=r"ends at 2\.000 s, before 2\.500 s"):
         decode_at(path, np.array([1.0, 2.5]), 48, 80)
+
+
+def test_colour_is_averaged_over_the_area_of_a_pixel():
+    picture = np.zeros((720, 1280, 3), np.uint8)
+    picture[200:260, 300:352, 0] = 255  # a red light: 26 pixels of colour in yuv420p
+    frame = av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format="yuv420p")
+    found = Scaler(112, 112)(frame).astype(float)
+    # What the video holds, without its rounding of edges: 1280 / 112 columns a pixel.
+    edges = np.linspace(0, 1280, 113)
+    covered = np.clip(np.minimum(edges[1:], 352) - np.maximum(edges[:-1], 300), 0, None)
+    red = 255 * covered / np.diff(edges)
+    row = round(230 / 720 * 112)
+    assert found[row, :, 0] - found[row, :, 1] == pytest.approx(red, abs=14)

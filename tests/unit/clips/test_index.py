@@ -130,6 +130,19 @@ def test_one_video_under_two_ids_is_refused(table):
         index(table)
 
 
+def test_a_video_that_an_edit_list_shortens_is_whole(table):
+    path = table.parent / "train/00002.mp4"
+    content = bytearray(path.read_bytes())
+    place = content.index(b"elst")
+    entry = place + 12  # behind type, version, flags and the number of entries
+    length = int.from_bytes(content[entry : entry + 4], "big")
+    content[entry : entry + 4] = (length * 9 // 10).to_bytes(4, "big")
+    path.write_bytes(content)
+    facts = index(table).set_index("clip_id").loc["00002"]
+    assert facts["status"] == "ok"
+    assert facts["duration_s"] == pytest.approx(3.6, abs=0.11)
+
+
 def test_the_state_of_the_videos_changes_with_a_video(table):
     before = data_of(table).state()
     assert data_of(table).state() == before

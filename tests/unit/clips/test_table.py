@@ -69,3 +69,17 @@ def test_a_file_that_is_no_parquet_is_named(tmp_path):
     (tmp_path / "t.parquet").write_text(HEADER)
     with pytest.raises(InputError, match=r"t\.parquet is not a Parquet file"):
         read(task(tmp_path / "t.parquet"))
+
+
+def test_no_spelling_of_nothing_is_a_group(tmp_path):
+    rows = [
+        f"{name},{name}.mp4,{n % 2},{'1' if n % 2 else ''},,{group}"
+        for n, (name, group) in enumerate([("a", "NA"), ("b", "nan"), ("c", ""), ("d", "one")])
+    ]
+    (tmp_path / "t.csv").write_text("\n".join([f"{HEADER},group", *rows]) + "\n")
+    assert [record.group for record in read(task(tmp_path / "t.csv")).records] == [
+        "",
+        "",
+        "",
+        "one",
+    ]

@@ -5,7 +5,7 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -121,6 +121,7 @@ def test_a_path_leads_to_an_avi_that_can_be_probed(tmp_path):
     assert (found.width_px, found.height_px) == (64, 48)
 
 
+@settings(deadline=None)
 @given(test=st.sets(st.sampled_from(["g01", "g02", "g03"]), min_size=1, max_size=2), st_=st.data())
 def test_lists_that_divide_a_group_are_refused_and_no_others(tmp_path_factory, test, st_):
     folder = write_ucf101(tmp_path_factory.mktemp("ucf"))
@@ -177,9 +178,9 @@ def test_a_class_without_clips_is_an_error(tmp_path):
 
 def test_an_unknown_class_is_named(tmp_path):
     write_ucf101(tmp_path)
-    for settings in ({"classes": ["YoYo", "Yoyo"]}, {"positive": ["Yoyo"]}):
+    for wrong in ({"classes": ["YoYo", "Yoyo"]}, {"positive": ["Yoyo"]}):
         with pytest.raises(InputError, match=r"classInd\.txt: there is no class 'Yoyo'"):
-            read(task(tmp_path, **settings))
+            read(task(tmp_path, **wrong))
 
 
 def test_a_wrong_folder_is_named(tmp_path):

@@ -88,7 +88,8 @@ def test_windows_that_begin_before_their_clip_are_padded(tmp_path):
     # Ends at 1.32, 0.82 and 0.32 s: the last window begins 0.28 s before the clip.
     assert early.mask.tolist() == [[True] * 4, [True] * 4, [False, False, True, True]]
     shown = [[read_number(early.frames[i]) for i in row] for row in early.window_frames]
-    assert shown == [[7, 9, 11, 13], [2, 4, 6, 8], [0, 0, 1, 3]]
+    # Padding shows the window's first real frame.
+    assert shown == [[7, 9, 11, 13], [2, 4, 6, 8], [1, 1, 1, 3]]
     rows = read_window_index(tmp_path / "windows.parquet").query("clip_id == '1'")
     assert rows["real_frames"].to_list() == [4, 4, 2]
     assert rows["end_time_s"].to_list() == pytest.approx([1.32, 0.82, 0.32])
@@ -152,6 +153,13 @@ def test_a_folder_that_lacks_pictures_is_refused(tmp_path):
         "truncated",
         "the clip lacks picture 9 of 7 to 10; copy it again or remove the row.",
     )
+    folder = tmp_path / "pictures 3"
+    (folder / "img_000010.png").rename(folder / "img_000009.png")
+    (folder / "._img_000006.png").touch()
+    assert probe_pictures(folder, 10.0, "the clip", 7).duration_s == pytest.approx(0.3)
+    with pytest.raises(ClipProblem, match="begins with picture 7 instead of 0; copy") as raised:
+        probe_pictures(folder, 10.0, "the clip", 0)
+    assert raised.value.kind == "truncated"
     with pytest.raises(ClipProblem, match="is no folder") as raised:
         probe_pictures(tmp_path / "nowhere", 10.0, "the clip")
     assert raised.value.kind == "missing"

@@ -313,3 +313,19 @@ def test_a_file_of_another_schema_is_refused(tmp_path):
         store.attrs["provenance"] = canonical_json(provenance("features/0"))
     with pytest.raises(InputError, match="extract it again"):
         read_features(tmp_path / "x.h5")
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("", "has no list `backbones`"),
+        ("- a\n", "has no list `backbones`"),
+        ("backbones: [hog]\n", "entry 1: it is no mapping"),
+        ("backbones: [\n", "is no YAML"),
+    ],
+)
+def test_a_registry_that_is_none_is_a_sentence(tmp_path, content, sentence):
+    path = tmp_path / "backbones.yaml"
+    path.write_text(content)
+    with pytest.raises(InputError, match=sentence):
+        load_registry(path)

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from dashsearch.clips.adapters.rows import list_videos
 from dashsearch.clips.records import COLLISION, ClipRecord, DataSet
 from dashsearch.clips.settings import TaskSettings
 from dashsearch.errors import InputError
@@ -52,6 +53,12 @@ def read(task: CcdTask) -> DataSet:
     if task.split == "official":
         lists = {name: root / "vgg16_features" / f"{name}.txt" for name in ("train", "test")}
         splits = {clip: name for name, path in lists.items() for clip in _listed(path)}
+        twice = set(_listed(lists["train"])) & set(_listed(lists["test"]))
+        if twice:
+            raise InputError(
+                f"{root / 'vgg16_features'}: {min(twice)} is in train.txt and in test.txt; "
+                "download the lists again or use split: video."
+            )
         tables += lists.values()
     records = [*_crashes(table, splits), *_normal(root / "videos" / "Normal", splits)]
     if splits:
@@ -88,7 +95,7 @@ def _crashes(table: Path, splits: dict[str, str]) -> Iterator[ClipRecord]:
 
 
 def _normal(folder: Path, splits: dict[str, str]) -> Iterator[ClipRecord]:
-    videos = sorted(folder.glob("*.mp4"))
+    videos = list_videos(folder)
     if not videos:
         raise InputError(f"{folder} holds no .mp4 file; unpack the normal videos there.")
     for video in videos:

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from dashsearch.clips.adapters.rows import list_videos
 from dashsearch.clips.records import COLLISION, ClipRecord, DataSet
 from dashsearch.clips.settings import TaskSettings
 from dashsearch.errors import InputError
@@ -54,7 +55,7 @@ def read(task: DadTask) -> DataSet:
 
 
 def _videos(folder: Path) -> list[Path]:
-    videos = sorted(folder.glob("*.mp4"))
+    videos = list_videos(folder)
     if not videos:
         raise InputError(
             f"{folder} holds no .mp4 file; unpack the videos so that videos/training/positive and "

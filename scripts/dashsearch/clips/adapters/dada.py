@@ -133,6 +133,7 @@ def read(task: DadaTask) -> DataSet:
             split=splits.get(row.clip_id, ""),
             where=row.where,
             picture_rate_hz=PICTURES_HZ,
+            first_picture=1,
         )
         for row, label in zip(asked, labels, strict=True)
     )

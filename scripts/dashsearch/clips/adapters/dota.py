@@ -102,6 +102,7 @@ def _records(task: DotaTask, table: Path, split: str, frames: Path) -> Iterator[
             # The official split divides YouTube videos; there they keep together inside a part.
             group=name[1] if task.split == "video" else f"{name[1]} {split}",
             picture_rate_hz=PICTURES_HZ,
+            first_picture=0,
         )
 
 

@@ -125,6 +125,8 @@ def _hub_records(table: Path, folder: Path) -> Iterator[ClipRecord]:
         name = text_of(row, "file_name", place)
         event, alert = (seconds_of(row, column, place) for column in COLUMNS[1:])
         check_times(label, event, alert, ("the folder's label", *COLUMNS[1:]), place)
+        if Path(name).is_absolute():
+            raise InputError(f"{place}: file_name {name!r} is absolute; write the file's name.")
         path = (table.parent / name).relative_to(folder).as_posix()
         where = (table.parent / line).relative_to(folder).as_posix()
         # Where the file was cut, the event lies behind its end; its time is of no use here.

@@ -41,6 +41,14 @@ def read_rows(table: Path, required: Sequence[str]) -> Iterator[tuple[str, dict[
         raise InputError(f"{table}: the table has no row; add the clips.")
 
 
+def list_videos(folder: Path) -> list[Path]:
+    """List a folder's .mp4 files, in any case, without those that a file system hides."""
+    found = folder.iterdir() if folder.is_dir() else ()
+    return sorted(
+        path for path in found if path.suffix.lower() == ".mp4" and not path.name.startswith(".")
+    )
+
+
 def text_of(row: Mapping[str, str], column: str, where: str) -> str:
     """Return a field that must not be empty and can stand in a message.
 

@@ -84,9 +84,14 @@ def _record(
         alert_time_s=alert,
         split=split,
         where=where,
-        group=row.get("group", ""),
+        group=_text_or_nothing(row.get("group", "")),
         picture_rate_hz=_rate_of(row, place),
     )
+
+
+def _text_or_nothing(text: str) -> str:
+    """Return a text, "" if it is a spelling of none: a group must not gather what has none."""
+    return "" if text.lower() in NOTHING else text
 
 
 def _label_of(row: dict[str, str], classes: Sequence[str], place: str) -> int:
