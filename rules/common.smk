@@ -1,9 +1,11 @@
 """The validated config, and the input functions that the rules share."""
 
+import json
+
 from dashsearch.clips.adapters import read_data_set
 from dashsearch.config import check_budgets, validate_config
 from dashsearch.errors import InputError
-from dashsearch.features.registry import load_registry
+from dashsearch.features.registry import NETWORK_FAMILIES, load_registry
 from dashsearch.space.files import load_space
 from dashsearch.training.levels import check_space
 from dashsearch.training.settings import TrainerSettings
@@ -24,16 +26,33 @@ def download_record(task):
     return Path(task["folder"], "download.json")
 
 
+def check_download(name, task):
+    """Check that what lies in the folder was fetched from where the config says."""
+    if not task.get("download") or not download_record(task).exists():
+        return
+    found = json.loads(download_record(task).read_text())
+    for key in ("repository", "revision", "patterns"):
+        wanted, there = task["download"][key], found.get(key)
+        if there != wanted:
+            raise InputError(
+                f"config: tasks.{name}.download.{key} is {wanted!r}, but {task['folder']} was "
+                f"fetched with {there!r}; fetch into another folder, or delete this one's files."
+            )
+
+
 try:
     config = validate_config(config)
     SPACE_FILE = resource_path(config["space"])
     SPACE = load_space(SPACE_FILE)
-    check_space(SPACE)
+    check_space(SPACE, config["training"]["encoders"])
+    TRAINER = TrainerSettings.of(config["training"]).identity
     REGISTRY_FILE = resource_path("resources/backbones.yaml")
     BACKBONES = SPACE.factor("backbone").levels
     REGISTRY = load_registry(REGISTRY_FILE)
     REGISTRY.require(BACKBONES)
     check_budgets(config["arms"], SPACE.size)
+    for name, task in config["tasks"].items():
+        check_download(name, task)
     # Every data set is read once a start; what is rendered or still to be fetched is not there yet.
     DATA_SETS = {
         name: read_data_set(task)
@@ -50,7 +69,6 @@ DOWNLOADED_TASKS = [
 EXTRACTED = REGISTRY.parts(BACKBONES)
 FUSED = [name for name in BACKBONES if REGISTRY.get(name).multi]
 READ_OUTS = REGISTRY.shared(EXTRACTED)
-TRAINER = TrainerSettings(**config["training"]).identity
 
 
 wildcard_constraints:
@@ -130,6 +148,12 @@ def get_shards(pattern):
     return get_files
 
 
+def get_training_threads(wildcards):
+    """Processes of a round: many for many experiments, else several rounds run side by side."""
+    experiments = config["arms"][wildcards.arm]["experiments_per_round"]
+    return min(16, max(1, experiments // 32))
+
+
 def get_round_files(name):
     """An input function: this file of every round of an arm."""
 
@@ -144,6 +168,15 @@ def get_round_files(name):
         )
 
     return get_files
+
+
+def get_round_checkpoints(wildcards):
+    """The folders of checkpoints of every round of an arm."""
+    return expand(
+        "results/{task}/arms/{arm}/seed{seed}/round{round}/checkpoints",
+        round=range(config["arms"][wildcards.arm]["rounds"]),
+        **dict(wildcards.items()),
+    )
 
 
 def get_history(wildcards):
@@ -185,6 +218,26 @@ def get_policy_settings(wildcards):
 def get_download(name):
     """An input function: one setting of a task's `download:`."""
     return lambda wildcards: config["tasks"][wildcards.task]["download"][name]
+
+
+def get_backbones(wildcards):
+    """The registry's entries that a job extracts: the entry, not the file with its prose."""
+    return [REGISTRY.get(wildcards.backbone).identity()]
+
+
+def get_network_setting(name):
+    """An input function: a setting of `features` that only networks depend on, else None."""
+
+    def get_setting(wildcards):
+        is_network = REGISTRY.get(wildcards.backbone).family in NETWORK_FAMILIES
+        return config["features"][name] if is_network else None
+
+    return get_setting
+
+
+def get_shard(wildcards):
+    """The shard as a parameter: a cache of outputs does not look at wildcards."""
+    return int(wildcards.shard)
 
 
 def get_videos_state(wildcards):

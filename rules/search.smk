@@ -42,6 +42,9 @@ rule train_round:
         validation="results/{task}/arms/{arm}/seed{seed}/round{round}/validation.parquet",
         test="results/{task}/arms/{arm}/seed{seed}/round{round}/test.parquet",
         costs="results/{task}/arms/{arm}/seed{seed}/round{round}/costs.parquet",
+        checkpoints=directory(
+            "results/{task}/arms/{arm}/seed{seed}/round{round}/checkpoints"
+        ),
     log:
         "logs/{task}/train_round/{arm}-{seed}-{round}.log",
     benchmark:
@@ -50,12 +53,17 @@ rule train_round:
     priority: lambda wildcards: config["arms"][wildcards.arm]["experiments_per_round"]
     conda:
         "../envs/training.yaml"
+    threads: get_training_threads
     resources:
-        mem_mb=4000,
+        mem_mb=lambda wildcards, threads: int(
+            1000 + threads * (1000 + 1000 * config["training"]["memory_gb"])
+        ),
         runtime=240,
     params:
-        training=config["training"],
+        # Not stack_size and memory_gb, on which no score depends.
         trainer=TRAINER,
+        device=config["training"]["device"],
+        checkpoints=config["training"]["checkpoints"],
         backbones=BACKBONES,
         tte_s=get_tte_s,
         # Finished experiments of a round that was killed: not an output, so that it survives.
@@ -69,10 +77,12 @@ rule close_arm:
         validation=get_round_files("validation"),
         test=get_round_files("test"),
         costs=get_round_files("costs"),
+        checkpoints=get_round_checkpoints,
         space=ancient(SPACE_FILE),
     output:
         ledger="results/{task}/arms/{arm}/seed{seed}/ledger.parquet",
         costs="results/{task}/arms/{arm}/seed{seed}/costs.parquet",
+        checkpoints=directory("results/{task}/arms/{arm}/seed{seed}/checkpoints"),
     log:
         "logs/{task}/close_arm/{arm}-{seed}.log",
     conda:
@@ -82,5 +92,6 @@ rule close_arm:
         runtime=10,
     params:
         tte_s=get_tte_s,
+        checkpoints=config["training"]["checkpoints"],
     script:
         "../scripts/close_arm.py"

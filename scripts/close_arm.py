@@ -2,6 +2,7 @@
 
 from dashsearch.files import file_digest
 from dashsearch.jobs import job
+from dashsearch.ledger.checkpoints import keep_best
 from dashsearch.ledger.closing import close_arm, join_costs
 from dashsearch.ledger.schema import COST_COLUMNS, LEDGER_SCHEMA, ledger_columns
 from dashsearch.provenance import provenance
@@ -23,5 +24,8 @@ with job(snakemake.log[0]):
         settings={"space": space.digest, "tte_s": list(tte_s)},
     )
     write_table(snakemake.output.ledger, ledger, ledger_columns(space, tte_s), note)
+    keep_best(
+        snakemake.input.checkpoints, snakemake.output.checkpoints, snakemake.params.checkpoints
+    )
     costs = join_costs(snakemake.input.costs)
     write_table(snakemake.output.costs, costs, COST_COLUMNS, provenance("costs/1"))

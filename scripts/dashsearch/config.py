@@ -101,11 +101,44 @@ class Training(StrictModel):
 
     epochs: Count = 20
     batch_size: Annotated[int, Field(ge=2)] = 32
+    schedule: Literal["cosine", "linear", "constant"] = "cosine"
     warmup_fraction: Share = 0.1
     gradient_clip: Annotated[float, Field(gt=0)] = 1.0
+    beta2: Annotated[float, Field(ge=0, lt=1)] = 0.999
+    layers: Annotated[
+        int | None, Field(ge=1, le=12, description="of the encoder; null: as it is used")
+    ] = None
+    sequence_length: Annotated[
+        int | None, Field(ge=1, description="last frames of a window that are seen; null: all")
+    ] = None
+    feature_dropout: Annotated[float, Field(ge=0, le=0.9)] = 0.0
+    focal_gamma: Annotated[float, Field(ge=0, le=10)] = 2.0
+    focal_alpha: PositiveShare = 0.25
+    positive_weight: Annotated[float, Field(gt=0)] = 1.0
+    smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
     components: Annotated[
         int | None, Field(ge=1, description="principal components of the features; null: all")
     ] = 48
+    precision: Annotated[
+        Literal["float32", "bfloat16"], Field(description="of matrix products")
+    ] = "float32"
+    patience: Annotated[
+        int | None, Field(ge=1, description="epochs without a better validation mAP; null: never")
+    ] = None
+    curve_epochs: Annotated[
+        list[Count], Field(description="epochs after which the validation mAP is kept")
+    ] = Field(default=[])
+    encoders: Annotated[
+        dict[Name, str], Field(description="encoders of your own: name to <file>:<class>")
+    ] = Field(default={})
+    device: Literal["cpu", "cuda"] = "cpu"
+    stack_size: Annotated[
+        int | None, Field(ge=1, description="experiments trained together; null: measured")
+    ] = None
+    memory_gb: Annotated[float, Field(gt=0, description="of a process's stack")] = 2.0
+    checkpoints: Annotated[
+        int, Field(ge=0, description="of how many experiments of an arm weights are kept")
+    ] = 1
 
 
 class Features(StrictModel):

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from dashsearch.files import digest
 from dashsearch.space.space import Space
 
-LEDGER_SCHEMA = "ledger/2"
+LEDGER_SCHEMA = "ledger/3"
 
 Status = Literal["ok", "diverged", "failed", "invalid", "duplicate"]
 STATUSES: tuple[Status, ...] = ("ok", "diverged", "failed", "invalid", "duplicate")
@@ -41,6 +41,9 @@ COST_COLUMNS: dict[str, str] = {
 }
 
 
+SCORES = ("ap", "map", "map_low", "map_high", "auc", "logloss", "brier", "accuracy")
+
+
 def factor_columns(space: Space) -> dict[str, str]:
     """Columns that hold the cell's levels: text, int64 or float64, as the levels need."""
     columns = {}
@@ -55,8 +58,12 @@ def factor_columns(space: Space) -> dict[str, str]:
 
 
 def score_columns(split: Literal["val", "test"], tte_s: tuple[float, ...]) -> dict[str, str]:
-    """Columns of one split's scores; `*_map` is the mean over the TTEs of the AP at each."""
-    names = ["ap", "map", "logloss", "accuracy", *(f"ap_at_{tte}s" for tte in tte_s)]
+    """Columns of one split's scores.
+
+    `*_map` is the mean over the TTEs of the AP at each, and `*_map_low` and `*_map_high` are the
+    ends of its 95 % interval under resampling of the split's clips.
+    """
+    names = [*SCORES, *(f"ap_at_{tte}s" for tte in tte_s)]
     return {f"{split}_{name}": "float64" for name in names}
 
 

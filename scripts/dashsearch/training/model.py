@@ -1,14 +1,18 @@
-"""The temporal model: projection, encoder, pooling, linear head."""
+"""The temporal model: projection, encoder, pooling, linear head; for E experiments at once."""
+
+import copy
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
-from dashsearch.errors import InputError
 from dashsearch.seeds import derive_seed
-from dashsearch.training.dropout import Dropout
+from dashsearch.training import user_encoders
 from dashsearch.training.encoders import ENCODERS
-from dashsearch.training.pooling import POOLINGS
-from dashsearch.training.settings import Cell
+from dashsearch.training.pooling import StackedPooling
+from dashsearch.training.recipe import Architecture
+from dashsearch.training.stacked.dropout import Dropout
+from dashsearch.training.stacked.layers import LayerNorm, Linear
 
 
 class TemporalModel(nn.Module):
@@ -16,78 +20,66 @@ class TemporalModel(nn.Module):
 
     Parameters
     ----------
+    architecture
+        Encoder, pooling and sizes.
     input_size
         D, dimensions of a frame's features.
-    hidden_size
-        H, size of everything between projection and head.
-    encoder
-        Maps (B, T, H) and a mask (B, T) to (B, T, H).
-    pooling
-        Maps (B, T, H) and a mask (B, T) to (B, H).
-    dropout
-        Probability of dropping a unit after the projection and before the head.
     classes
         C; two classes have one logit, the log odds of the second.
     """
 
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        encoder: nn.Module,
-        pooling: nn.Module,
-        *,
-        dropout: float = 0.0,
-        classes: int = 2,
-    ) -> None:
+    def __init__(self, architecture: Architecture, input_size: int, classes: int = 2) -> None:
         super().__init__()
-        self.projection = nn.Linear(input_size, hidden_size)
-        self.norm = nn.LayerNorm(hidden_size)
-        self.dropout = Dropout(dropout)
-        self.encoder = encoder
-        self.pooling = pooling
-        self.head = nn.Linear(hidden_size, 1 if classes == 2 else classes)
+        hidden_size = architecture.hidden_size
+        # Features first, so that its sites come first whatever the encoder has.
+        self.feature_dropout, self.dropout = Dropout(), Dropout()
+        self.projection = Linear(input_size, hidden_size)
+        self.norm = LayerNorm(hidden_size)
+        if architecture.source:
+            self.encoder: nn.Module = user_encoders.build(architecture, self.dropout)
+        else:
+            kind = ENCODERS[architecture.encoder]
+            self.encoder = kind(hidden_size, architecture.layers, self.dropout)
+        self.pooling = StackedPooling(architecture.pooling, hidden_size)
+        self.head = Linear(hidden_size, 1 if classes == 2 else classes)
 
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """Classify windows: (B, T, D) and (B, T), True = valid, to (B,) or (B, C) logits."""
+    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
+        """Classify (E, B, T, D) and (E, B, T), True = valid: (E, B) or (E, B, C) logits.
+
+        Without a mask all frames are valid.
+        """
+        x = self.feature_dropout(x)
         hidden = self.encoder(self.dropout(self.norm(self.projection(x))), mask)
         logit: Tensor = self.head(self.dropout(self.pooling(hidden, mask)))
-        return logit.squeeze(-1) if self.head.out_features == 1 else logit
+        return logit.squeeze(-1) if logit.shape[-1] == 1 else logit
 
 
-def build_model(cell: Cell, input_size: int, seed: int, classes: int = 2) -> TemporalModel:
-    """Build the model of a cell; its initial weights depend on the cell and the seed only.
+def build_model(
+    architecture: Architecture, input_size: int, seed: int, classes: int = 2
+) -> TemporalModel:
+    """Build the model of one experiment; its weights depend on the arguments only.
+
+    The global random state is left as it was.
 
     Parameters
     ----------
-    cell
-        Levels of the factors encoder, pooling, hidden_size and dropout.
     input_size
         D, dimensions of a frame's features.
     seed
-        The experiment's seed. The global random state is left as it was.
+        The experiment's seed.
     classes
         Number of classes of the task.
-
-    Raises
-    ------
-    InputError
-        If the cell names an unknown encoder or pooling.
     """
-    for factor, known in (("encoder", ENCODERS), ("pooling", POOLINGS)):
-        if cell[factor] not in known:
-            raise InputError(
-                f"{factor} {cell[factor]!r} is not one that the trainer knows; "
-                f"use {', '.join(known)}."
-            )
-    hidden_size, dropout = int(cell["hidden_size"]), float(cell["dropout"])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(seed, "initial weights"))
-        return TemporalModel(
-            input_size,
-            hidden_size,
-            ENCODERS[str(cell["encoder"])](hidden_size, dropout),
-            POOLINGS[str(cell["pooling"])](hidden_size),
-            dropout=dropout,
-            classes=classes,
-        )
+        return TemporalModel(architecture, input_size, classes)
+
+
+def joined(models: Sequence[TemporalModel]) -> TemporalModel:
+    """Return a model with the parameters of the first and the poolings of all, one a row.
+
+    The models differ in nothing but their poolings and the values of their parameters.
+    """
+    model = copy.deepcopy(models[0])
+    model.pooling.join([copy.deepcopy(each.pooling) for each in models])
+    return model

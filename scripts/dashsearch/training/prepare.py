@@ -5,7 +5,6 @@ the training clips only.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,35 +15,13 @@ from dashsearch.errors import InputError
 from dashsearch.features.store import FeatureSet
 from dashsearch.files import digest
 from dashsearch.seeds import derive_seed
-from dashsearch.training.data import PreparedData, ScoredWindows, TrainingClips
+from dashsearch.training.data import PreparedData, Reduction, ScoredWindows, TrainingClips
 
 SPLITS = ("train", "validation", "test")
 # More frames than these are thinned before the principal components are fitted.
 MAX_FITTED_FRAMES = 12_000
 # A dimension that varies less than this share of its mean is rounding noise, not a feature.
 LEAST_VARIATION = 1e-6
-
-
-@dataclass(frozen=True)
-class Reduction:
-    """An affine map of frames: standardise, project on components (if any), scale.
-
-    y = ((x - mean) / deviation) components^T / scale
-    """
-
-    mean: NDArray[np.float64]
-    deviation: NDArray[np.float64]
-    components: NDArray[np.float64] | None
-    scale: float
-
-    def apply(self, values: NDArray[Any], mask: NDArray[np.bool_]) -> NDArray[np.float32]:
-        """Map (..., D) to (..., C) float32; where `mask` (...) is False the result is 0."""
-        frames = (values.reshape(-1, values.shape[-1]) - self.mean) / self.deviation
-        if self.components is not None:
-            frames = frames @ self.components.T / self.scale
-        mapped = frames.astype(np.float32).reshape(*values.shape[:-1], -1)
-        mapped[~mask] = 0
-        return mapped
 
 
 def prepare(
@@ -96,6 +73,7 @@ def prepare(
         digest=digest(
             {"features": features.digest, "clips": splits["clips"], "components": components}
         ),
+        reduction=reduction,
     )
 
 

@@ -3,30 +3,26 @@
 import json
 import logging
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from dashsearch.errors import InputError
 from dashsearch.files import canonical_json, digest
+from dashsearch.training.checkpoints import Checkpoints
 from dashsearch.training.data import PreparedData
-from dashsearch.training.metrics import SplitScores
-from dashsearch.training.settings import TRAINER_VERSION, Cell, TrainerSettings
-from dashsearch.training.trainer import MAX_REASON, Outcome, train_experiment
+from dashsearch.training.members import Experiment, MemberOf
+from dashsearch.training.outcome import Outcome, as_json, from_json
+from dashsearch.training.pool import train_stacks
+from dashsearch.training.settings import TRAINER_VERSION, Resources, TrainerSettings
+from dashsearch.training.stacking import divided, grouped, measured_stack_size, shape_key
 
 PROGRESS_EVERY = 10
+# Measuring takes a few seconds; smaller groups are not worth it.
+LEAST_MEASURED = 16
+UNMEASURED_SIZE = 8
 
 logger = logging.getLogger("dashsearch.training")
-
-
-@dataclass(frozen=True)
-class Experiment:
-    """One cell to be trained once with one seed; `experiment_id` is equal for equal work."""
-
-    experiment_id: str
-    cell: Cell
-    seed: int
 
 
 def run_round(
@@ -34,23 +30,31 @@ def run_round(
     data_of: Callable[[str], PreparedData],
     settings: TrainerSettings,
     journal: Path,
+    *,
+    resources: Resources | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> list[Outcome]:
-    """Train a round's experiments in order; one that fails does not stop the others.
+    """Train a round's experiments, those of one shape together; one that fails stops no other.
 
-    Every outcome is in the journal, on disk, before the next experiment starts. Experiments whose
-    outcome is there already are not trained again, unless trainer, settings or data have changed
-    since. Outcomes read back carry no probabilities.
+    Outcomes are in the journal, on disk, as soon as their stack is done. Experiments whose outcome
+    is there already are not trained again, unless trainer, settings or data have changed since.
+    Outcomes read back carry no probabilities.
 
     Parameters
     ----------
     experiments
         What to train; an experiment that is listed twice is trained once.
     data_of
-        Prepared data of a backbone by its name. It is asked often and should remember.
+        Prepared data of a backbone by its name. It is asked often and should remember; with
+        several workers it has to be picklable.
     settings
         What all experiments share.
     journal
         JSON Lines file, made if it does not exist; only this call may write to it.
+    resources
+        Device, processes and stack size; no score depends on them.
+    checkpoints
+        Where the weights of the best go, if they are kept.
 
     Returns
     -------
@@ -60,64 +64,107 @@ def run_round(
     Raises
     ------
     InputError
-        If a cell names something that the trainer does not know, or a line inside the journal is
-        broken. A torn last line is what a killed run leaves, and is dropped.
+        If a cell names something that the trainer does not know, a worker is killed, or a line
+        inside the journal is broken. A torn last line is what a killed run leaves, and is dropped.
     """
+    resources = resources or Resources()
     finished = _open_journal(journal)
-    trained = 0
-    outcomes = []
+    keys = [_key(experiment, settings, data_of) for experiment in experiments]
+    missing = {
+        key: experiment
+        for key, experiment in zip(keys, experiments, strict=True)
+        if key not in finished
+    }
+    progress = Progress(len(set(keys)), len(set(keys) & set(finished)))
+    if checkpoints is not None:
+        resources = replace(resources, keep=checkpoints.count)
+    trained = _train(list(missing.values()), data_of, settings, resources)
+    key_of = {id(experiment): key for key, experiment in missing.items()}
     with journal.open("ab") as stream:
-        for done, experiment in enumerate(experiments, start=1):
-            data = data_of(str(experiment.cell["backbone"]))
-            key = _key(experiment, settings, data)
-            if key not in finished:
-                finished[key] = _train(experiment, data, settings)
+        for stack, outcomes in trained:
+            lines = b""
+            for experiment, outcome in zip(stack, outcomes, strict=True):
+                key = key_of[id(experiment)]
+                finished[key] = outcome
                 line = {"key": key, "experiment_id": experiment.experiment_id}
-                line |= {"trainer": TRAINER_VERSION, **_as_json(finished[key])}
-                stream.write(canonical_json(line).encode() + b"\n")
-                stream.flush()
-                os.fsync(stream.fileno())
-                trained += 1
-            outcomes.append(finished[key])
-            if done % PROGRESS_EVERY == 0 or done == len(experiments):
-                _log_progress(outcomes, len(experiments), trained)
-    return outcomes
+                line |= {"trainer": TRAINER_VERSION, **as_json(outcome)}
+                lines += canonical_json(line).encode() + b"\n"
+                if checkpoints is not None:
+                    data = data_of(str(experiment.cell["backbone"]))
+                    checkpoints.offer(experiment, outcome, data)
+            stream.write(lines)
+            stream.flush()
+            os.fsync(stream.fileno())
+            progress.add(outcomes)
+    return [finished[key] for key in keys]
 
 
-def _key(experiment: Experiment, settings: TrainerSettings, data: PreparedData) -> str:
+def _train(
+    experiments: Sequence[Experiment],
+    data_of: Callable[[str], PreparedData],
+    settings: TrainerSettings,
+    resources: Resources,
+) -> Iterator[tuple[list[Experiment], list[Outcome]]]:
+    """Train experiments in stacks, in this process or in several; stacks as they are done."""
+    if not experiments:
+        return
+    make = MemberOf(data_of, settings, resources.device if resources.workers == 1 else "cpu")
+    stacks: list[list[Experiment]] = []
+    ordered = sorted(experiments, key=_neighbours)
+    for group in grouped(ordered, lambda experiment: shape_key(make(experiment))):
+        size = resources.stack_size or UNMEASURED_SIZE
+        if resources.stack_size is None and len(group) >= LEAST_MEASURED:
+            members = [make(experiment) for experiment in group]
+            size = measured_stack_size(members, settings, resources)
+        stacks += divided(group, min(size, -(-len(group) // resources.workers)))
+    # The largest first, so that no process waits for a long one at the end.
+    stacks.sort(key=len, reverse=True)
+    yield from train_stacks(stacks, make, data_of, settings, resources)
+
+
+def _neighbours(experiment: Experiment) -> tuple[str, str]:
+    """Order by what is done in one pass for experiments that are side by side."""
+    return str(experiment.cell["pooling"]), str(experiment.cell["backbone"])
+
+
+def _key(
+    experiment: Experiment,
+    settings: TrainerSettings,
+    data_of: Callable[[str], PreparedData],
+) -> str:
     """Name everything that an outcome depends on and the experiment's identity may not hold."""
     return digest(
         {
             "experiment": experiment.experiment_id,
             "trainer": TRAINER_VERSION,
-            "settings": asdict(settings),
-            "data": data.digest,
+            "settings": settings.facts(),
+            "data": data_of(str(experiment.cell["backbone"])).digest,
         }
     )
 
 
-def _train(experiment: Experiment, data: PreparedData, settings: TrainerSettings) -> Outcome:
-    try:
-        return train_experiment(experiment.cell, experiment.seed, data, settings)
-    except InputError:
-        raise
-    except Exception as error:
-        logger.exception("experiment %s failed", experiment.experiment_id)
-        reason = " ".join(f"{type(error).__name__}: {error}".split())[:MAX_REASON]
-        return Outcome("failed", reason, None, None, None, None, None, 0.0)
+class Progress:
+    """Says in the log how far a round is, every ten experiments."""
 
+    def __init__(self, total: int, done: int) -> None:
+        self._total, self._done, self._trained, self._broken, self._seconds = total, done, 0, 0, 0.0
 
-def _log_progress(outcomes: Sequence[Outcome], total: int, trained: int) -> None:
-    broken = sum(outcome.status != "ok" for outcome in outcomes)
-    mean = sum(outcome.duration_s for outcome in outcomes) / len(outcomes)
-    logger.info(
-        "%d of %d experiments done (%d trained now, %d without scores), %.2f s each",
-        len(outcomes),
-        total,
-        trained,
-        broken,
-        mean,
-    )
+    def add(self, outcomes: Sequence[Outcome]) -> None:
+        """Count the outcomes of a stack."""
+        before = self._done // PROGRESS_EVERY
+        self._done += len(outcomes)
+        self._trained += len(outcomes)
+        self._broken += sum(outcome.status != "ok" for outcome in outcomes)
+        self._seconds += sum(outcome.duration_s for outcome in outcomes)
+        if self._done // PROGRESS_EVERY > before or self._done == self._total:
+            logger.info(
+                "%d of %d experiments done (%d trained now, %d without scores), %.2f s each",
+                self._done,
+                self._total,
+                self._trained,
+                self._broken,
+                self._seconds / self._trained,
+            )
 
 
 def _open_journal(journal: Path) -> dict[str, Outcome]:
@@ -131,52 +178,10 @@ def _open_journal(journal: Path) -> dict[str, Outcome]:
     for number, line in enumerate(whole.splitlines(), start=1):
         try:
             row = json.loads(line)
-            outcomes[row["key"]] = _from_json(row)
+            outcomes[row["key"]] = from_json(row)
         except (ValueError, KeyError, TypeError) as error:
             raise InputError(
                 f"{journal} line {number} is not an outcome ({type(error).__name__}); delete the "
                 "line, and its experiment is trained again."
             ) from None
     return outcomes
-
-
-def _as_json(outcome: Outcome) -> dict[str, Any]:
-    return {
-        "status": outcome.status,
-        "reason": outcome.reason,
-        "validation": _scores_as_json(outcome.validation),
-        "test": _scores_as_json(outcome.test),
-        "train_loss": outcome.train_loss,
-        "duration_s": outcome.duration_s,
-    }
-
-
-def _scores_as_json(scores: SplitScores | None) -> dict[str, Any] | None:
-    if scores is None:
-        return None
-    return {**asdict(scores), "ap_at": [[tte, ap] for tte, ap in scores.ap_at.items()]}
-
-
-def _from_json(row: dict[str, Any]) -> Outcome:
-    return Outcome(
-        status=row["status"],
-        reason=row["reason"],
-        validation=_scores_from_json(row["validation"]),
-        test=_scores_from_json(row["test"]),
-        validation_probability=None,
-        test_probability=None,
-        train_loss=row["train_loss"],
-        duration_s=row["duration_s"],
-    )
-
-
-def _scores_from_json(row: dict[str, Any] | None) -> SplitScores | None:
-    if row is None:
-        return None
-    return SplitScores(
-        ap=row["ap"],
-        map=row["map"],
-        logloss=row["logloss"],
-        accuracy=row["accuracy"],
-        ap_at={float(tte): float(ap) for tte, ap in row["ap_at"]},
-    )

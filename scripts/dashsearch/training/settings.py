@@ -4,19 +4,26 @@ Nothing here imports torch, so that proposals can name the trainer without loadi
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Literal, Self
 
-from dashsearch.files import digest
+from dashsearch.errors import InputError
+from dashsearch.files import digest, file_digest
 
 # Part of every experiment's identity: raise it whenever the same cell and seed may score otherwise.
-TRAINER_VERSION = "trainer/1"
+TRAINER_VERSION = "trainer/2"
 
 Cell = Mapping[str, str | int | float]
+Schedule = Literal["cosine", "linear", "constant"]
 
 
 @dataclass(frozen=True)
 class TrainerSettings:
     """How every experiment is trained, beside what its cell says.
+
+    A factor of the space with the name of one of the attributes up to `feature_dropout` takes its
+    place.
 
     Attributes
     ----------
@@ -24,21 +31,118 @@ class TrainerSettings:
         Visits of every training clip.
     batch_size
         Clips in a step.
+    schedule
+        How the learning rate falls after the warm-up: to 0 along half a cosine or a line, or never.
     warmup_fraction
-        Share of all steps over which the learning rate rises linearly, before it falls by a cosine.
+        Share of all steps over which the learning rate rises linearly.
     gradient_clip
         Largest Euclidean norm of the gradient of all parameters.
+    beta2
+        Decay of AdamW's second moment.
+    layers
+        Layers of the encoder; None: as many as `recipe.LAYERS` says.
+    sequence_length
+        How many of a window's last frames the model sees; None: all.
+    feature_dropout
+        Probability that a feature of a frame is dropped before the projection.
+    focal_gamma, focal_alpha
+        Of the focal loss: how strongly windows that are right already are discounted, and the
+        weight of positives.
+    positive_weight
+        Weight of positives in the loss `bce`.
+    smoothing
+        Share of the target that the loss `label_smoothing` spreads over all classes.
     components
         Principal components of the features that the model sees; None: all dimensions.
+    precision
+        Of matrix products: float32, or bfloat16 with float32 sums and weights (autocast).
+    patience
+        Epochs without a better validation mAP after which an experiment stops; its last weights
+        are scored. None: all epochs.
+    curve_epochs
+        Epochs after which the validation mAP is kept as a learning curve.
+    encoders
+        Encoders of the user's: name, "<file>:<class>", SHA-256 of the file.
     """
 
     epochs: int = 20
     batch_size: int = 32
+    schedule: Schedule = "cosine"
     warmup_fraction: float = 0.1
     gradient_clip: float = 1.0
+    beta2: float = 0.999
+    layers: int | None = None
+    sequence_length: int | None = None
+    feature_dropout: float = 0.0
+    focal_gamma: float = 2.0
+    focal_alpha: float = 0.25
+    positive_weight: float = 1.0
+    smoothing: float = 0.1
     components: int | None = 48
+    precision: Literal["float32", "bfloat16"] = "float32"
+    patience: int | None = None
+    curve_epochs: tuple[int, ...] = ()
+    encoders: tuple[tuple[str, str, str], ...] = ()
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any]) -> Self:
+        """Take what belongs here from the section `training` of a config.
+
+        Raises
+        ------
+        InputError
+            If a user's encoder is not <file>:<class>, or the file does not exist.
+        """
+        own = {each.name: config[each.name] for each in fields(cls)}
+        own["curve_epochs"] = tuple(own["curve_epochs"])
+        own["encoders"] = tuple(
+            (name, source, _digest_of_source(name, source))
+            for name, source in sorted(own["encoders"].items())
+        )
+        return cls(**own)
 
     @property
     def identity(self) -> str:
         """The trainer's version with a digest of these settings: part of every `experiment_id`."""
-        return f"{TRAINER_VERSION}-{digest(asdict(self))}"
+        return f"{TRAINER_VERSION}-{digest(self.facts())}"
+
+    def facts(self) -> dict[str, Any]:
+        """Return the settings as plain data; an encoder is its name and its file's digest."""
+        encoders = [[name, sha256] for name, _, sha256 in self.encoders]
+        return {**asdict(self), "curve_epochs": list(self.curve_epochs), "encoders": encoders}
+
+
+def _digest_of_source(name: str, source: str) -> str:
+    """Return the SHA-256 of a user's file; InputError if there is none."""
+    path, colon, kind = source.rpartition(":")
+    if not colon or not kind.isidentifier() or not Path(path).is_file():
+        raise InputError(
+            f"config: training.encoders.{name} is {source!r}; write <file>:<class> with a Python "
+            "file that exists."
+        )
+    return file_digest(path)
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What training may use; no score depends on it.
+
+    Attributes
+    ----------
+    device
+        ``"cpu"`` or ``"cuda"``.
+    workers
+        Processes, each with one thread.
+    stack_size
+        Experiments trained together; None: measured.
+    memory_gb
+        What a worker's stack may take.
+    keep
+        Of how many experiments, the best of a stack, the weights are returned.
+    """
+
+    device: str = "cpu"
+    workers: int = 1
+    stack_size: int | None = None
+    memory_gb: float = 2.0
+    keep: int = 0

@@ -11,9 +11,10 @@ import numpy as np
 
 from dashsearch.errors import InputError
 from dashsearch.files import canonical_json, replacing
-from dashsearch.training.data import PreparedData, ScoredWindows, TrainingClips
+from dashsearch.training.data import PreparedData, Reduction, ScoredWindows, TrainingClips
 
-PREPARED_SCHEMA = "prepared/2"
+PREPARED_SCHEMA = "prepared/3"
+REDUCTION = "reduction_"
 
 
 def write_prepared(target: str | Path, data: PreparedData, note: Mapping[str, Any]) -> None:
@@ -27,11 +28,31 @@ def write_prepared(target: str | Path, data: PreparedData, note: Mapping[str, An
                     value = value.astype(h5py.string_dtype())
                 # No HDF5 groups: their headers hold the time, and equal data must be equal bytes.
                 store[f"{split}_{field.name}"] = value
+        for name, value in (data.reduction.arrays() if data.reduction else {}).items():
+            store[REDUCTION + name] = value
         store.attrs["backbone"] = data.backbone
         store.attrs["classes"] = json.dumps(list(data.classes))
         store.attrs["digest"] = data.digest
         store.attrs["schema"] = PREPARED_SCHEMA
         store.attrs["provenance"] = canonical_json(note)
+
+
+class PreparedFiles:
+    """Reads a backbone's prepared data when they are first asked for; can be sent to processes."""
+
+    def __init__(self, paths: Mapping[str, str | Path]) -> None:
+        self._paths = dict(paths)
+        self._read: dict[str, PreparedData] = {}
+
+    def __call__(self, backbone: str) -> PreparedData:
+        """Return the prepared data of a backbone."""
+        if backbone not in self._read:
+            self._read[backbone] = read_prepared(self._paths[backbone])
+        return self._read[backbone]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Send paths to another process, not what was read."""
+        return {"_paths": self._paths, "_read": {}}
 
 
 def read_prepared(path: str | Path) -> PreparedData:
@@ -46,6 +67,11 @@ def read_prepared(path: str | Path) -> PreparedData:
             mask = store[f"{split}_mask"][:].astype(bool)
             return {**arrays, "mask": mask, "clip_id": ids}
 
+        reduction = {
+            name.removeprefix(REDUCTION): store[name][:]
+            for name in store
+            if name.startswith(REDUCTION)
+        }
         return PreparedData(
             backbone=str(store.attrs["backbone"]),
             classes=tuple(json.loads(store.attrs["classes"])),
@@ -53,4 +79,5 @@ def read_prepared(path: str | Path) -> PreparedData:
             validation=ScoredWindows(**read("validation")),
             test=ScoredWindows(**read("test")),
             digest=str(store.attrs["digest"]),
+            reduction=Reduction.of_arrays(reduction) if reduction else None,
         )

@@ -8,6 +8,7 @@ import pandas as pd
 
 from dashsearch.ledger.schema import (
     COST_COLUMNS,
+    SCORES,
     Proposal,
     sealed_columns,
     validation_columns,
@@ -15,7 +16,7 @@ from dashsearch.ledger.schema import (
 from dashsearch.space.space import Space
 from dashsearch.tables import frame_of
 from dashsearch.training.metrics import SplitScores
-from dashsearch.training.trainer import Outcome
+from dashsearch.training.outcome import Outcome
 
 
 @dataclass(frozen=True)
@@ -65,9 +66,6 @@ def _scores(split: Literal["val", "test"], scores: SplitScores | None) -> dict[s
     if scores is None:
         return {}
     return {
-        f"{split}_ap": scores.ap,
-        f"{split}_map": scores.map,
-        f"{split}_logloss": scores.logloss,
-        f"{split}_accuracy": scores.accuracy,
+        **{f"{split}_{name}": getattr(scores, name) for name in SCORES},
         **{f"{split}_ap_at_{tte}s": ap for tte, ap in scores.ap_at.items()},
     }

@@ -1,28 +1,29 @@
 """What every temporal encoder promises: shapes, masks, gradients, causality where it holds."""
 
+import copy
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dashsearch.training.encoders import ENCODERS
+from dashsearch.training.stacked.parameters import StackedParameters
+from training.alone import build
 
-CAUSAL = ("retnet", "hybrid")
-
-
-def build(name, hidden_size=8, dropout=0.0, seed=0):
-    torch.manual_seed(seed)
-    return ENCODERS[name](hidden_size, dropout)
+CAUSAL = ("retnet", "hybrid", "tcn")
+ORDERED = [name for name in ENCODERS if name != "mean_mlp"]
 
 
-def test_the_registry_holds_the_levels_of_the_space():
-    assert list(ENCODERS) == ["zipformer", "retnet", "bimamba", "hybrid", "gru"]
+def test_the_registry_holds_the_levels_of_the_space_and_the_controls():
+    assert list(ENCODERS)[:5] == ["zipformer", "retnet", "bimamba", "hybrid", "gru"]
+    assert list(ENCODERS)[5:] == ["transformer", "tcn", "mean_mlp"]
 
 
 @pytest.mark.parametrize("hidden_size", [16, 32, 48, 64])
 @pytest.mark.parametrize("name", ENCODERS)
 def test_every_hidden_size_of_the_space_keeps_the_shape(name, hidden_size):
-    encoder = build(name, hidden_size, dropout=0.3)
+    encoder = build(name, hidden_size)
     output = encoder(torch.randn(2, 5, hidden_size), torch.ones(2, 5, dtype=torch.bool))
     assert output.shape == (2, 5, hidden_size)
     assert output.dtype == torch.float32
@@ -107,7 +108,7 @@ def test_causal_encoders_look_back_only_and_the_others_both_ways(name):
         assert difference[:4].max() > 1e-9
 
 
-@pytest.mark.parametrize("name", ENCODERS)
+@pytest.mark.parametrize("name", ORDERED)
 def test_order_of_frames_matters(name):
     encoder = build(name).double()
     x = torch.randn(1, 6, 8, dtype=torch.float64)
@@ -121,19 +122,71 @@ def test_order_of_frames_matters(name):
 def test_numbers_of_parameters_follow_the_formulas(name, hidden_size):
     h, e, n, r = hidden_size, 2 * hidden_size, 8, -(-hidden_size // 16)
     linear = h * h + h
+    norm = 2 * h
     retention = 4 * h * h + h * h + 2 * 2 * h + (h * 2 * h + 2 * h) + (2 * h * h + h)
     mamba = (
         h * 2 * e + 4 * e + e + e * (r + 2 * n) + r * e + e + n * e + e + e * h
     )  # projections, convolution, selection, steps, rates, skip, output
     attention_map = h * (2 * h + 16) + (2 * h + 16) + 16 * 16
     convolution = (h * 2 * h + 2 * h) + (5 * h + h) + linear
-    zipformer_layer = attention_map + 4 * linear + 2 * linear + convolution + (h + 1) + h
+    widths = (3 * e // 4, e, 5 * e // 4)
+    feedforwards = sum((h * width + width) + (width * h + h) for width in widths)
+    nonlinear = (h * 9 * h // 4 + 9 * h // 4) + (3 * h // 4 * h + h)
+    zipformer_layer = (
+        attention_map + feedforwards + nonlinear + 4 * linear + 2 * convolution + (h + 1) + 2 * h
+    )
+    transformer_layer = 2 * norm + 4 * linear + (4 * h * h + 4 * h) + (4 * h * h + h)
     expected = {
         "gru": 2 * (h * 3 * h + 3 * h + h * 3 * h + h) + (2 * h * h + h),
         "retnet": 2 * retention + 2 * h,
         "bimamba": 2 * mamba + 2 * h + 2 * h,
         "hybrid": retention + mamba + 2 * h + 2 * h,
-        "zipformer": 2 * zipformer_layer + 2 + h,
+        "zipformer": 3 * zipformer_layer + (2 + h) + (4 + h),
+        "transformer": 2 * transformer_layer + norm,
+        "tcn": 2 * (2 * (3 * h * h + h) + 2 * norm),
+        "mean_mlp": linear,
     }
     counted = sum(parameter.numel() for parameter in build(name, h).parameters())
     assert counted == expected[name]
+
+
+@pytest.mark.parametrize("layers", [1, 3])
+@pytest.mark.parametrize("name", ENCODERS)
+def test_layers_are_as_many_as_asked_for(name, layers):
+    one, two, more = (build(name, 16, layers=each) for each in (1, 2, layers + 1))
+    sizes = [sum(p.numel() for p in encoder.parameters()) for encoder in (one, two, more)]
+    if name == "hybrid":  # a pair of layers is its unit, as one layer is of the others
+        assert sizes[1] > sizes[0]
+    assert sizes[2] - sizes[0] == layers * (sizes[1] - sizes[0])
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_experiments_of_a_stack_never_meet(name):
+    encoders = [build(name, seed=seed) for seed in range(4)]
+    models = [encoder.stacked for encoder in encoders]
+    stacked = StackedParameters(models, copy.deepcopy(models[0]), torch.device("cpu"))
+    x = torch.randn(4, 4, 6, 8)
+    mask = torch.rand(4, 4, 6) < 0.7
+    mask[..., 2] = True
+    x[1] = torch.nan
+    together = stacked.model(x, mask)
+    gradients = torch.autograd.grad(together[mask].sum(), stacked.leaves())
+    for row in (0, 2, 3):
+        encoder = encoders[row]
+        own = encoder(x[row], mask[row])
+        assert torch.allclose(together[row][mask[row]], own[mask[row]], atol=1e-5)
+        named = zip(stacked.named(), gradients, strict=True)
+        leaves = dict(encoder.stacked.named_parameters())
+        expected = torch.autograd.grad(own[mask[row]].sum(), list(leaves.values()))
+        found = {key: gradient[row] for (key, _), gradient in named}
+        for key, gradient in zip(leaves, expected, strict=True):
+            assert torch.allclose(found[key], gradient[0], atol=1e-3, rtol=1e-3)
+
+
+@pytest.mark.parametrize("steps", [5, 8])
+@pytest.mark.parametrize("name", ENCODERS)
+def test_no_mask_gives_the_bits_of_a_mask_that_is_true_throughout(name, steps):
+    encoder = build(name, 16).stacked
+    x = torch.randn(1, 16, steps, 16)
+    whole = torch.ones(1, 16, steps, dtype=torch.bool)
+    assert torch.equal(encoder(x, None), encoder(x, whole))

@@ -10,8 +10,8 @@ from dashsearch.space.files import load_space
 from dashsearch.space.space import Factor, Space
 from dashsearch.training.encoders import ENCODERS
 from dashsearch.training.levels import NAMES, check_space
-from dashsearch.training.losses import LOSSES
 from dashsearch.training.pooling import POOLINGS
+from dashsearch.training.recipe import LOSSES
 
 EMBEDDED = load_space(Path(__file__).parents[3] / "resources/spaces/embedded.yaml")
 
@@ -51,7 +51,7 @@ def with_levels(name, *levels):
         (Space("mine", EMBEDDED.factors[1:]), "lacks the factor backbone"),
         (
             Space("mine", (*EMBEDDED.factors, Factor("colour", "training", (1,)))),
-            "has the factor colour; the trainer needs exactly backbone",
+            "has the factor colour; the trainer needs backbone.* and knows schedule",
         ),
     ],
 )

@@ -9,6 +9,7 @@ import torch
 from dashsearch.training.encoders.bimamba import MambaMixer
 from dashsearch.training.encoders.depthwise import depthwise_convolution
 from dashsearch.training.encoders.selective_scan import selective_scan
+from training.alone import Alone, arrays
 
 
 def scan_inputs(groups=2, steps=5, batch=2, channels=3, states=4):
@@ -71,7 +72,7 @@ def test_the_depthwise_convolution_is_torchs():
 
 def one_direction(mixer, g, x):
     """Mamba's block for one window (T, H) in plain loops over time."""
-    p = {name: value.detach().numpy() for name, value in mixer.named_parameters()}
+    p = arrays(mixer)
     inner, rank = mixer.inner_size, mixer.rank
     projected = x @ p["input_weight"][g]
     raw, gate = projected[:, :inner], projected[:, inner:]
@@ -79,16 +80,16 @@ def one_direction(mixer, g, x):
     h = np.zeros_like(rate)
     output = []
     for t in range(len(x)):
-        u = p["convolution_bias"][g, 0, 0].copy()
+        u = p["convolution_bias"][g].copy()
         for tap in range(4):
             if t - 3 + tap >= 0:
-                u += p["convolution_weight"][tap, g, 0, 0] * raw[t - 3 + tap]
+                u += p["convolution_weight"][g, tap] * raw[t - 3 + tap]
         u = u / (1 + np.exp(-u))
         selected = u @ p["select_weight"][g]
         low, b, c = selected[:rank], selected[rank : rank + 8], selected[rank + 8 :]
         delta = np.log1p(np.exp(low @ p["step_weight"][g] + p["step_bias"][g, 0]))
         h = np.exp(delta * rate) * h + np.outer(b, delta * u)
-        y = c @ h + p["skip"][g, 0, 0] * u
+        y = c @ h + p["skip"][g] * u
         output.append((y * gate[t] / (1 + np.exp(-gate[t]))) @ p["output_weight"][g])
     return np.array(output)
 
@@ -98,7 +99,7 @@ def test_the_mixer_is_the_block_in_each_direction_averaged(directions):
     torch.manual_seed(3)
     mixer = MambaMixer(20, directions).double()
     x = torch.randn(2, 6, 20, dtype=torch.float64)
-    ours = mixer(x, torch.ones(2, 6, dtype=torch.bool)).detach().numpy()
+    ours = Alone(mixer)(x, torch.ones(2, 6, dtype=torch.bool)).detach().numpy()
     for window, frames in enumerate(x.numpy()):
         expected = one_direction(mixer, 0, frames)
         if directions == 2:
@@ -108,7 +109,7 @@ def test_the_mixer_is_the_block_in_each_direction_averaged(directions):
 
 def test_one_direction_looks_back_only():
     torch.manual_seed(4)
-    mixer = MambaMixer(8, 1).double()
+    mixer = Alone(MambaMixer(8, 1).double())
     x = torch.randn(1, 7, 8, dtype=torch.float64)
     mask = torch.ones(1, 7, dtype=torch.bool)
     changed = x.clone()

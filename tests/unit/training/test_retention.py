@@ -13,6 +13,8 @@ from dashsearch.training.encoders.retention import (
     head_decays,
     rotate,
 )
+from dashsearch.training.stacked.dropout import Dropout
+from training.alone import Alone, arrays
 
 
 def test_decays_are_those_of_the_paper():
@@ -40,8 +42,8 @@ def test_rotated_products_depend_on_the_distance_only():
 def recurrent_retention(layer, x, mask):
     """S_t = gamma S + k^T v; o = q S / sqrt(d), frame by frame and head by head (equation 6)."""
     heads, d = layer.heads, layer.head_size
-    weight = layer.projections.weight.detach().numpy()
-    query, key, value, gate = np.split(x @ weight.T, 4, axis=1)
+    p = arrays(layer)
+    query, key, value, gate = np.split(x @ p["projections.weight"], 4, axis=1)
     theta = 10_000.0 ** -np.linspace(0, 1, d // 2)
     output = np.zeros_like(x)
     for head in range(heads):
@@ -57,7 +59,7 @@ def recurrent_retention(layer, x, mask):
             centred = retained - retained.mean()
             output[t, columns] = centred / math.sqrt(retained.var() + 1e-5)
     swish = gate / (1 + np.exp(-gate))
-    return (output * swish) @ layer.output.weight.detach().numpy().T
+    return (output * swish) @ p["output.weight"]
 
 
 @pytest.mark.parametrize("hidden_size", [8, 16, 48])
@@ -67,7 +69,7 @@ def test_the_parallel_form_is_the_recurrence(hidden_size):
     x = torch.randn(2, 7, hidden_size, dtype=torch.float64)
     mask = torch.ones(2, 7, dtype=torch.bool)
     mask[1, 5:] = False
-    ours = layer(x, mask).detach().numpy()
+    ours = Alone(layer)(x, mask).detach().numpy()
     for window in range(2):
         expected = recurrent_retention(layer, x[window].numpy(), mask[window].numpy())
         valid = mask[window].numpy()
@@ -76,26 +78,28 @@ def test_the_parallel_form_is_the_recurrence(hidden_size):
 
 def test_the_layer_is_retention_and_feed_forward_with_residuals():
     torch.manual_seed(1)
-    net = RetNet(8).double()
+    net = RetNet(8, 2, Dropout()).double()
     x = torch.randn(1, 5, 8, dtype=torch.float64)
     mask = torch.ones(1, 5, dtype=torch.bool)
 
     def norm(module, x):
         centred = x - x.mean(-1, keepdims=True)
-        scaled = centred / np.sqrt(x.var(-1, keepdims=True) + module.eps)
-        return scaled * module.weight.detach().numpy() + module.bias.detach().numpy()
+        scaled = centred / np.sqrt(x.var(-1, keepdims=True) + 1e-5)
+        return scaled * arrays(module)["scale"] + arrays(module)["shift"]
 
     expected = x[0].numpy()
     for layer in net.layers:
         inner = norm(layer.retention_norm, expected)
         expected = expected + recurrent_retention(layer.retention, inner, mask[0].numpy())
         inner = norm(layer.feedforward_norm, expected)
-        hidden = inner @ layer.expand.weight.detach().numpy().T + layer.expand.bias.detach().numpy()
+        p = arrays(layer)
+        hidden = inner @ p["expand.weight"] + p["expand.bias"]
         cumulative = np.array([0.5 * (1 + math.erf(v / math.sqrt(2))) for v in hidden.ravel()])
         hidden = hidden * cumulative.reshape(hidden.shape)
-        contracted = hidden @ layer.contract.weight.detach().numpy().T
-        expected = expected + contracted + layer.contract.bias.detach().numpy()
-    assert np.allclose(net(x, mask)[0].detach().numpy(), norm(net.norm, expected), atol=1e-10)
+        expected = expected + hidden @ p["contract.weight"] + p["contract.bias"]
+    assert np.allclose(
+        Alone(net)(x, mask)[0].detach().numpy(), norm(net.norm, expected), atol=1e-10
+    )
 
 
 def test_a_hidden_size_that_heads_cannot_share_is_refused():

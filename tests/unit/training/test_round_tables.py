@@ -13,16 +13,16 @@ from dashsearch.ledger.schema import Proposal, sealed_columns, validation_column
 from dashsearch.provenance import provenance
 from dashsearch.space.files import load_space
 from dashsearch.training.metrics import SplitScores
+from dashsearch.training.outcome import Outcome
 from dashsearch.training.prepare import prepare
 from dashsearch.training.settings import TrainerSettings
 from dashsearch.training.store import PREPARED_SCHEMA, read_prepared, write_prepared
 from dashsearch.training.tables import tabulate_round
-from dashsearch.training.trainer import Outcome
 
 SPACE = load_space(Path(__file__).parents[3] / "resources/spaces/embedded.yaml")
 TTE_S = (0.5, 1.0)
-VALIDATION = SplitScores(0.7, 0.75, 0.6, 0.5, {0.5: 0.8, 1.0: 0.7})
-TEST = SplitScores(0.6, 0.65, 0.7, 0.4, {0.5: 0.7, 1.0: 0.6})
+VALIDATION = SplitScores(0.7, 0.75, 0.7, 0.8, 0.72, 0.6, 0.2, 0.5, {0.5: 0.8, 1.0: 0.7})
+TEST = SplitScores(0.6, 0.65, 0.6, 0.7, 0.62, 0.7, 0.3, 0.4, {0.5: 0.7, 1.0: 0.6})
 
 
 def propose(slot, **changes):
@@ -34,16 +34,8 @@ def propose(slot, **changes):
 
 def outcome(status="ok", reason=""):
     scored = status == "ok"
-    return Outcome(
-        status,
-        reason,
-        VALIDATION if scored else None,
-        TEST if scored else None,
-        None,
-        None,
-        None,
-        2.5,
-    )
+    scores = (VALIDATION, TEST) if scored else (None, None)
+    return Outcome(status, reason, *scores, duration_s=2.5)
 
 
 @pytest.fixture
@@ -72,8 +64,10 @@ def test_every_proposal_has_a_row_in_slot_order(tables):
 
 def test_scores_go_where_they_belong(tables):
     first = tables.validation.iloc[0]
-    names = ["val_ap", "val_map", "val_logloss", "val_ap_at_0.5s", "val_ap_at_1.0s"]
-    assert first[names].to_list() == [0.7, 0.75, 0.6, 0.8, 0.7]
+    names = ["val_ap", "val_map", "val_map_low", "val_map_high", "val_auc", "val_logloss"]
+    assert first[names].to_list() == [0.7, 0.75, 0.7, 0.8, 0.72, 0.6]
+    names = ["val_brier", "val_accuracy", "val_ap_at_0.5s", "val_ap_at_1.0s"]
+    assert first[names].to_list() == [0.2, 0.5, 0.8, 0.7]
     assert tables.test["test_map"].iloc[0] == 0.65
     assert not [name for name in tables.validation.columns if "test" in name]
     assert not [name for name in tables.test.columns if "val" in name]
@@ -93,6 +87,8 @@ def test_prepared_data_survive_their_store(make_world, tmp_path):
     write_prepared(tmp_path / "flow.h5", data, provenance(PREPARED_SCHEMA))
     found = read_prepared(tmp_path / "flow.h5")
     assert (found.backbone, found.digest) == (data.backbone, data.digest)
+    for name, value in data.reduction.arrays().items():
+        assert np.array_equal(found.reduction.arrays()[name], value)
     for split in ("train", "validation", "test"):
         for name, value in vars(getattr(data, split)).items():
             assert np.array_equal(getattr(getattr(found, split), name), value)

@@ -1,4 +1,4 @@
-"""A round: nothing is trained twice, nothing is lost, nobody's failure stops the others."""
+"""A round: stacks of experiments, a journal that outlives a kill, the same with any workers."""
 
 import json
 import logging
@@ -7,18 +7,25 @@ from dataclasses import replace
 import pytest
 
 from dashsearch.errors import InputError
-from dashsearch.training import rounds
+from dashsearch.provenance import provenance
+from dashsearch.training import pool, rounds
+from dashsearch.training.members import Experiment
 from dashsearch.training.prepare import prepare
-from dashsearch.training.rounds import Experiment, run_round
-from dashsearch.training.trainer import TrainerSettings
+from dashsearch.training.rounds import run_round
+from dashsearch.training.settings import Resources, TrainerSettings
+from dashsearch.training.store import PREPARED_SCHEMA, PreparedFiles, write_prepared
 
 SETTINGS = TrainerSettings(epochs=1, batch_size=8, components=None)
+PAIRS = Resources(stack_size=2)
 
 
 @pytest.fixture
-def data_of(make_world):
-    prepared = {name: prepare(*make_world(name=name), None) for name in ("flow", "hog")}
-    return prepared.__getitem__
+def data_of(make_world, tmp_path):
+    paths = {name: tmp_path / f"{name}.h5" for name in ("flow", "hog")}
+    for name, path in paths.items():
+        data = prepare(*make_world(name=name), None)
+        write_prepared(path, data, provenance(PREPARED_SCHEMA))
+    return PreparedFiles(paths)
 
 
 @pytest.fixture
@@ -31,20 +38,28 @@ def experiments(cell):
 
 @pytest.fixture
 def trained(monkeypatch):
-    """Seeds of the experiments that were really trained, in order."""
-    seeds = []
-    train = rounds.train_experiment
+    """Seeds of the experiments that were really trained, stack by stack."""
+    stacks = []
+    train = pool.train_members
 
-    def counting(cell, seed, data, settings):
-        seeds.append(seed)
-        return train(cell, seed, data, settings)
+    def counting(members, *args):
+        stacks.append([member.seed for member in members])
+        return train(members, *args)
 
-    monkeypatch.setattr(rounds, "train_experiment", counting)
-    return seeds
+    monkeypatch.setattr(pool, "train_members", counting)
+    return stacks
 
 
 def scores(outcomes):
     return [(o.status, o.reason, o.validation, o.test, o.train_loss) for o in outcomes]
+
+
+def test_experiments_of_one_shape_are_stacked_across_backbones(
+    experiments, data_of, trained, tmp_path
+):
+    other = Experiment("wide", {**experiments[0].cell, "hidden_size": 24}, seed=9)
+    run_round([*experiments, other], data_of, SETTINGS, tmp_path / "journal.jsonl")
+    assert trained == [[0, 2, 1, 3], [9]]
 
 
 def test_a_finished_round_is_not_trained_again(experiments, data_of, trained, tmp_path):
@@ -52,7 +67,7 @@ def test_a_finished_round_is_not_trained_again(experiments, data_of, trained, tm
     first = run_round(experiments, data_of, SETTINGS, journal)
     content = journal.read_bytes()
     second = run_round(experiments, data_of, SETTINGS, journal)
-    assert trained == [0, 1, 2, 3]
+    assert trained == [[0, 2, 1, 3]]
     assert scores(first) == scores(second)
     assert [o.duration_s for o in first] == [o.duration_s for o in second]
     assert journal.read_bytes() == content
@@ -60,47 +75,65 @@ def test_a_finished_round_is_not_trained_again(experiments, data_of, trained, tm
 
 @pytest.mark.parametrize("torn", [0, 1, 40])
 def test_a_killed_round_goes_on_and_ends_the_same(experiments, data_of, trained, tmp_path, torn):
-    whole = run_round(experiments, data_of, SETTINGS, tmp_path / "whole.jsonl")
+    whole = run_round(experiments, data_of, SETTINGS, tmp_path / "whole.jsonl", resources=PAIRS)
     lines = (tmp_path / "whole.jsonl").read_bytes().splitlines(keepends=True)
     killed = tmp_path / "killed.jsonl"
     killed.write_bytes(lines[0] + lines[1] + lines[2][:torn])
     trained.clear()
-    outcomes = run_round(experiments, data_of, SETTINGS, killed)
-    assert trained == [2, 3]
+    outcomes = run_round(experiments, data_of, SETTINGS, killed, resources=PAIRS)
+    assert trained == [[1, 3]]
     assert scores(outcomes) == scores(whole)
     assert len(killed.read_text().splitlines()) == 4
     assert all(json.loads(line) for line in killed.read_text().splitlines())
 
 
-def test_every_outcome_is_on_disk_before_the_next_begins(
+def test_every_stack_is_on_disk_before_the_next_begins(experiments, data_of, monkeypatch, tmp_path):
+    journal, seen = tmp_path / "journal.jsonl", []
+    train = pool.train_members
+
+    def watching(members, *args):
+        seen.append(len(journal.read_text().splitlines()))
+        return train(members, *args)
+
+    monkeypatch.setattr(pool, "train_members", watching)
+    run_round(experiments, data_of, SETTINGS, journal, resources=PAIRS)
+    assert seen == [0, 2]
+
+
+def test_workers_and_stacks_change_no_score(experiments, data_of, cell, tmp_path, caplog):
+    more = [Experiment(f"m{n}", {**cell, "encoder": "retnet"}, seed=n) for n in range(3)]
+    wild = Experiment("wild", {**cell, "learning_rate": 1e30}, seed=5)
+    asked = [*experiments, *more, wild]
+    found = {}
+    for name, resources in (
+        ("one", Resources(stack_size=1)),
+        ("three", Resources(stack_size=3)),
+        ("two workers", Resources(workers=2, stack_size=2)),
+    ):
+        journal = tmp_path / f"{name}.jsonl"
+        found[name] = run_round(asked, data_of, SETTINGS, journal, resources=resources)
+    assert scores(found["one"]) == scores(found["three"]) == scores(found["two workers"])
+    assert [o.status for o in found["one"]] == ["ok"] * 7 + ["diverged"]
+
+
+def killed_at_once(*args):
+    """Stand in for a worker that the system kills for its memory."""
+    import os  # noqa: PLC0415
+    import signal  # noqa: PLC0415
+
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_killed_worker_is_a_sentence_and_what_is_finished_stays(
     experiments, data_of, monkeypatch, tmp_path
 ):
-    journal, seen = tmp_path / "journal.jsonl", []
-    train = rounds.train_experiment
-
-    def watching(cell, seed, data, settings):
-        seen.append(len(journal.read_text().splitlines()))
-        return train(cell, seed, data, settings)
-
-    monkeypatch.setattr(rounds, "train_experiment", watching)
-    run_round(experiments, data_of, SETTINGS, journal)
-    assert seen == [0, 1, 2, 3]
-
-
-def test_one_failure_stops_nobody(experiments, data_of, monkeypatch, tmp_path, caplog):
-    train = rounds.train_experiment
-
-    def breaking(cell, seed, data, settings):
-        if seed == 1:
-            raise KeyError("x" * 500)
-        return train(cell, seed, data, settings)
-
-    monkeypatch.setattr(rounds, "train_experiment", breaking)
-    outcomes = run_round(experiments, data_of, SETTINGS, tmp_path / "journal.jsonl")
-    assert [o.status for o in outcomes] == ["ok", "failed", "ok", "ok"]
-    assert outcomes[1].reason.startswith("KeyError: ")
-    assert len(outcomes[1].reason) <= 200
-    assert "experiment e1 failed" in caplog.text
+    journal = tmp_path / "journal.jsonl"
+    run_round(experiments[:1], data_of, SETTINGS, journal)
+    monkeypatch.setattr(pool, "_train", killed_at_once)
+    resources = Resources(workers=2, stack_size=1)
+    with pytest.raises(InputError, match="a training process was killed"):
+        run_round(experiments, data_of, SETTINGS, journal, resources=resources)
+    assert len(journal.read_text().splitlines()) == 1
 
 
 def test_divergence_is_kept_in_the_journal(cell, data_of, trained, tmp_path):
@@ -109,7 +142,7 @@ def test_divergence_is_kept_in_the_journal(cell, data_of, trained, tmp_path):
     second = run_round(wild, data_of, SETTINGS, tmp_path / "journal.jsonl")
     assert first[0].status == second[0].status == "diverged"
     assert first[0].reason == second[0].reason
-    assert trained == [5]
+    assert trained == [[5]]
 
 
 @pytest.mark.parametrize("change", ["settings", "data", "trainer"])
@@ -131,7 +164,7 @@ def test_a_journal_of_another_trainer_settings_or_data_does_not_count(
 
 def test_equal_work_asked_for_twice_is_done_once(experiments, data_of, trained, tmp_path):
     outcomes = run_round([experiments[0]] * 3, data_of, SETTINGS, tmp_path / "journal.jsonl")
-    assert trained == [0]
+    assert trained == [[0]]
     assert len(outcomes) == 3
 
 
@@ -153,7 +186,14 @@ def test_an_unknown_encoder_stops_the_round_with_a_sentence(cell, data_of, tmp_p
 def test_progress_is_one_line_for_ten_experiments(cell, data_of, tmp_path, caplog):
     many = [Experiment(f"e{number}", cell, number) for number in range(12)]
     with caplog.at_level(logging.INFO, logger="dashsearch.training"):
-        run_round(many, data_of, SETTINGS, tmp_path / "journal.jsonl")
+        run_round(many, data_of, SETTINGS, tmp_path / "journal.jsonl", resources=PAIRS)
     lines = [record.getMessage() for record in caplog.records]
     assert len(lines) == 2
     assert lines[0].startswith("10 of 12 experiments done (10 trained now, 0 without scores)")
+
+
+def test_many_experiments_of_one_shape_have_their_stack_measured(cell, data_of, tmp_path, caplog):
+    many = [Experiment(f"e{number}", cell, number) for number in range(17)]
+    with caplog.at_level(logging.INFO, logger="dashsearch.training"):
+        run_round(many, data_of, SETTINGS, tmp_path / "journal.jsonl")
+    assert [record for record in caplog.records if "stacks of" in record.getMessage()]

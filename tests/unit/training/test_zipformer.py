@@ -6,24 +6,21 @@ import numpy as np
 import pytest
 import torch
 
-from dashsearch.training.encoders.zipformer import (
+from dashsearch.training.encoders.zipformer import RATES, Downsample, Zipformer
+from dashsearch.training.encoders.zipformer_modules import (
     AttentionMap,
     BiasNorm,
     Bypass,
-    Downsample,
-    Zipformer,
     relative_positions,
     swoosh_l,
     swoosh_r,
 )
-
-
-def parameters(module):
-    return {name: value.detach().numpy() for name, value in module.named_parameters()}
+from dashsearch.training.stacked.dropout import Dropout
+from training.alone import Alone, arrays
 
 
 def linear(p, name, x):
-    return x @ p[f"{name}.weight"].T + p.get(f"{name}.bias", 0.0)
+    return x @ p[f"{name}.weight"] + p.get(f"{name}.bias", 0.0)
 
 
 def sigmoid(x):
@@ -48,14 +45,14 @@ def test_written_out_gradients_of_swooshes_are_right(swoosh):
 def test_bias_norm_follows_its_formula_and_survives_zeros():
     norm = BiasNorm(4).double()
     with torch.no_grad():
-        norm.bias.copy_(torch.tensor([0.5, -0.2, 0.1, 0.0]))
+        norm.bias.copy_(torch.tensor([[0.5, -0.2, 0.1, 0.0]]))
         norm.log_scale.fill_(0.3)
     x = torch.randn(3, 4, dtype=torch.float64)
-    for ours, row in zip(norm(x).tolist(), x.tolist(), strict=True):
+    for ours, row in zip(Alone(norm)(x).tolist(), x.tolist(), strict=True):
         shifted = [v - b for v, b in zip(row, [0.5, -0.2, 0.1, 0.0], strict=True)]
         rms = math.sqrt(sum(v * v for v in shifted) / 4 + 1e-8)
         assert ours == pytest.approx([v / rms * math.exp(0.3) for v in row])
-    assert torch.isfinite(BiasNorm(4)(torch.zeros(1, 4))).all()
+    assert torch.isfinite(BiasNorm(4)(torch.zeros(1, 1, 4))).all()
 
 
 def test_a_bypass_starts_half_way_and_stays_in_its_range():
@@ -63,7 +60,7 @@ def test_a_bypass_starts_half_way_and_stays_in_its_range():
     x, y = torch.zeros(1, 1, 3), torch.ones(1, 1, 3)
     assert bypass(x, y).flatten().tolist() == pytest.approx([0.5] * 3)
     with torch.no_grad():
-        bypass.bypass.copy_(torch.tensor([-50.0, 0.0, 50.0]))
+        bypass.bypass.copy_(torch.tensor([[-50.0, 0.0, 50.0]]))
     assert bypass(x, y).flatten().tolist() == pytest.approx([0.2, 0.6, 1.0])
 
 
@@ -76,7 +73,7 @@ def test_distant_offsets_look_more_alike_than_near_ones():
 
 def reference_attention(module, x, mask):
     """Weights of one window, pair by pair: (heads, T, T)."""
-    p = parameters(module)
+    p = arrays(module)
     steps, size = x.shape
     projected = linear(p, "projections", x)
     encoding = relative_positions(steps, torch.float64, torch.device("cpu")).numpy()
@@ -89,7 +86,9 @@ def reference_attention(module, x, mask):
                 q = projected[i, head * d : (head + 1) * d]
                 k = projected[j, size + head * d : size + (head + 1) * d]
                 position = projected[i, 2 * size + 4 * head : 2 * size + 4 * head + 4]
-                offset = p["position.weight"][4 * head : 4 * head + 4] @ encoding[i - j + steps - 1]
+                offset = (
+                    p["position.weight"].T[4 * head : 4 * head + 4] @ encoding[i - j + steps - 1]
+                )
                 if mask[j]:
                     score[j] = q @ k + position @ offset
             weight = np.exp(score - score.max())
@@ -102,25 +101,25 @@ def test_attention_weights_are_those_of_the_formula():
     module = AttentionMap(8).double()
     x = torch.randn(2, 5, 8, dtype=torch.float64)
     mask = torch.tensor([[True] * 5, [True, True, True, False, False]])
-    ours = module(x, mask).detach().numpy()
+    ours = Alone(module)(x, mask).detach().numpy()
     for window in range(2):
         expected = reference_attention(module, x[window].numpy(), mask[window].numpy())
         assert np.allclose(ours[window], expected, atol=1e-12)
 
 
 def test_downsampling_is_a_weighted_mean_over_valid_frames():
-    module = Downsample().double()
+    module = Downsample(2).double()
     with torch.no_grad():
-        module.rate_bias.copy_(torch.tensor([0.0, math.log(3.0)]))
-    x = torch.tensor([[[4.0], [8.0], [5.0], [9.0], [7.0]]], dtype=torch.float64)
-    mask = torch.tensor([[True, True, True, False, False]])
+        module.rate_bias.copy_(torch.tensor([[0.0, math.log(3.0)]]))
+    x = torch.tensor([[[[4.0], [8.0], [5.0], [9.0], [7.0]]]], dtype=torch.float64)
+    mask = torch.tensor([[[True, True, True, False, False]]])
     slow, slow_mask = module(x, mask)
-    assert slow[0, :2, 0].tolist() == pytest.approx([0.25 * 4 + 0.75 * 8, 5.0])
-    assert slow_mask.tolist() == [[True, True, False]]
+    assert slow[0, 0, :2, 0].tolist() == pytest.approx([0.25 * 4 + 0.75 * 8, 5.0])
+    assert slow_mask.tolist() == [[[True, True, False]]]
 
 
 def reference_layer(layer, x, mask):
-    p = parameters(layer)
+    p = arrays(layer)
     size = x.shape[1]
 
     def bypass(name, x, y):
@@ -132,47 +131,71 @@ def reference_layer(layer, x, mask):
         hidden = np.log1p(np.exp(hidden - 4)) - 0.08 * hidden - 0.035
         return linear(p, f"{name}.contract", hidden)
 
+    def attention(name, x):
+        value = linear(p, f"{name}.value", x).reshape(len(x), 4, size // 4)
+        mixed = np.stack([weights[head] @ value[:, head] for head in range(4)], axis=1)
+        return linear(p, f"{name}.output", mixed.reshape(len(x), size))
+
+    def convolution(name, x):
+        projected = linear(p, f"{name}.projections", x)
+        gated = projected[:, :size] * sigmoid(projected[:, size:]) * mask[:, None]
+        mixed = np.tile(p[f"{name}.depthwise_bias"], (len(x), 1))
+        for t in range(len(x)):
+            for tap in range(5):
+                if 0 <= t + tap - 2 < len(x):
+                    mixed[t] += p[f"{name}.depthwise_weight"][tap] * gated[t + tap - 2]
+        mixed = np.log1p(np.exp(mixed - 1)) - 0.08 * mixed - 0.313261687
+        return linear(p, f"{name}.output", mixed)
+
     weights = reference_attention(layer.attention_map, x, mask)
     original = x
     x = x + feedforward("first_feedforward", x)
-    value = linear(p, "attention.value", x).reshape(len(x), 4, size // 4)
-    mixed = np.stack([weights[head] @ value[:, head] for head in range(4)], axis=1)
-    x = x + linear(p, "attention.output", mixed.reshape(len(x), size))
-    projected = linear(p, "convolution.projections", x)
-    gated = projected[:, :size] * sigmoid(projected[:, size:]) * mask[:, None]
-    mixed = np.tile(p["convolution.depthwise_bias"].ravel(), (len(x), 1))
-    for t in range(len(x)):
-        for tap in range(5):
-            if 0 <= t + tap - 2 < len(x):
-                kernel = p["convolution.depthwise_weight"][tap].ravel()
-                mixed[t] += kernel * gated[t + tap - 2]
-    mixed = np.log1p(np.exp(mixed - 1)) - 0.08 * mixed - 0.313261687
-    x = x + linear(p, "convolution.output", mixed)
+    a, b, c = np.split(linear(p, "nonlinear_attention.projections", x), 3, axis=1)
+    x = x + linear(p, "nonlinear_attention.output", a * (weights[0] @ (np.tanh(b) * c)))
+    x = x + attention("first_attention", x)
+    x = x + convolution("first_convolution", x)
     x = x + feedforward("second_feedforward", x)
+    x = bypass("middle_bypass", original, x)
+    x = x + attention("second_attention", x)
+    x = x + convolution("second_convolution", x)
+    x = x + feedforward("third_feedforward", x)
     rms = np.sqrt(((x - p["norm.bias"]) ** 2).mean(1, keepdims=True) + 1e-8)
     return bypass("bypass", original, x / rms * np.exp(p["norm.log_scale"]))
 
 
+def at_rate(stack, x):
+    """One slower stack on a window (T, H) without padding."""
+    rate, p = stack.rate, arrays(stack)
+    share = np.exp(p["downsample.rate_bias"])
+    slow = []
+    for start in range(0, len(x), rate):
+        group, weight = x[start : start + rate], share[: len(x) - start]
+        slow.append((group * weight[:, None]).sum(0) / weight.sum())
+    slow = np.array(slow)
+    for layer in stack.layers:
+        slow = reference_layer(layer, slow, np.ones(len(slow), dtype=bool))
+    repeated = np.repeat(slow, rate, axis=0)[: len(x)]
+    c = 0.2 + 0.8 * sigmoid(p["combine.bypass"])
+    return (1 - c) * x + c * repeated
+
+
 @pytest.mark.parametrize("steps", [1, 6, 7])
-def test_the_encoder_is_two_stacks_and_a_bypass(steps):
+@pytest.mark.parametrize("layers", [1, 2])
+def test_the_encoder_is_stacks_at_falling_rates_joined_by_bypasses(steps, layers):
     torch.manual_seed(1)
-    net = Zipformer(8).double()
+    net = Zipformer(8, layers, Dropout()).double()
     with torch.no_grad():
         for parameter in net.parameters():
             parameter.add_(0.1 * torch.randn_like(parameter))
     x = torch.randn(1, steps, 8, dtype=torch.float64)
-    ours = net(x, torch.ones(1, steps, dtype=torch.bool))[0].detach().numpy()
-
-    full = reference_layer(net.full_rate[0], x[0].numpy(), np.ones(steps, dtype=bool))
-    bias = np.exp(net.downsample.rate_bias.detach().numpy())
-    slow = []
-    for start in range(0, steps, 2):
-        group, weight = full[start : start + 2], bias[: steps - start]
-        slow.append((group * weight[:, None]).sum(0) / weight[: len(group)].sum())
-    slow = reference_layer(net.half_rate[0], np.array(slow), np.ones(len(slow), dtype=bool))
-    repeated = np.repeat(slow, 2, axis=0)[:steps]
-    c = 0.2 + 0.8 * sigmoid(net.combine.bypass.detach().numpy())
-    assert np.allclose(ours, (1 - c) * full + c * repeated, atol=1e-10)
+    ours = Alone(net)(x, torch.ones(1, steps, dtype=torch.bool))[0].detach().numpy()
+    expected = x[0].numpy()
+    for layer in net.full_rate:
+        expected = reference_layer(layer, expected, np.ones(steps, dtype=bool))
+    assert [stack.rate for stack in net.slower] == list(RATES[1:])
+    for stack in net.slower:
+        expected = at_rate(stack, expected)
+    assert np.allclose(ours, expected, atol=1e-10)
 
 
 def test_a_hidden_size_that_heads_cannot_share_is_refused():

@@ -4,11 +4,14 @@ One tap is one product of the whole window with one weight a channel; for the sh
 windows of the encoders this takes half the time of the general convolution on a CPU.
 """
 
-from typing import Any, cast
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+from dashsearch.training.stacked.layers import without_autocast
 
 
 def depthwise_convolution(x: Tensor, weight: Tensor, bias: Tensor, lead: int) -> Tensor:
@@ -27,12 +30,12 @@ def depthwise_convolution(x: Tensor, weight: Tensor, bias: Tensor, lead: int) ->
     lead
         How many frames before its own the kernel reaches back to: K - 1 makes it causal.
     """
-    return cast("Tensor", _Depthwise.apply(x, weight, bias, lead))  # type: ignore[no-untyped-call]
+    return without_autocast(partial(_Depthwise.apply, lead), x, weight, bias)
 
 
 class _Depthwise(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, lead: int) -> Tensor:
+    def forward(ctx: Any, lead: int, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         taps, steps = len(weight), x.shape[1]
         padded = functional.pad(x, (0, 0, 0, 0, lead, taps - 1 - lead))
         ctx.save_for_backward(padded, weight)
@@ -43,7 +46,7 @@ class _Depthwise(torch.autograd.Function):
         return result
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[None, Tensor, Tensor, Tensor]:
         padded, weight = ctx.saved_tensors
         grad = gradients[0]
         steps = grad.shape[1]
@@ -54,8 +57,8 @@ class _Depthwise(torch.autograd.Function):
             product = padded[:, tap : tap + steps] * grad
             grad_weight.append(product.sum_to_size(weight[tap].shape))
         return (
+            None,
             grad_padded[:, ctx.lead : ctx.lead + steps],
             torch.stack(grad_weight),
             grad.sum_to_size(ctx.bias_shape),
-            None,
         )

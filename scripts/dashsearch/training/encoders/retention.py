@@ -20,9 +20,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from dashsearch.training.dropout import Dropout
+from dashsearch.training.encoders.layer_stack import LayerStack
+from dashsearch.training.encoders.weighted_sums import retain
+from dashsearch.training.stacked.dropout import Dropout
+from dashsearch.training.stacked.layers import LayerNorm, Linear, gated, norm_then_map
 
-LAYERS = 2
 HEADS = 4
 
 
@@ -49,9 +51,9 @@ def rotations(steps: int, size: int, dtype: torch.dtype, device: torch.device) -
 
 
 def rotate(x: Tensor) -> Tensor:
-    """Turn every pair of columns of (B, T, heads, d), as a complex number, by its frame's angle."""
-    _, steps, _, size = x.shape
-    pairs = torch.view_as_complex(x.view(*x.shape[:-1], -1, 2))
+    """Turn each pair of columns of (..., T, heads, d), a complex number, by its frame's angle."""
+    *_, steps, _, size = x.shape
+    pairs = torch.view_as_complex(x.reshape(*x.shape[:-1], -1, 2))
     turned = pairs * rotations(steps, size, x.dtype, x.device)
     return torch.view_as_real(turned).flatten(-2)
 
@@ -76,69 +78,60 @@ class MultiScaleRetention(nn.Module):
             raise ValueError(f"hidden_size {hidden_size} is no multiple of {2 * heads}.")
         self.heads = heads
         self.head_size = hidden_size // heads
-        self.projections = nn.Linear(hidden_size, 4 * hidden_size, bias=False)
-        self.group_norm = nn.LayerNorm(self.head_size, elementwise_affine=False)
-        self.output = nn.Linear(hidden_size, hidden_size, bias=False)
+        self.projections = Linear(hidden_size, 4 * hidden_size, bias=False)
+        self.output = Linear(hidden_size, hidden_size, bias=False)
 
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """Mix (B, T, H) over time to (B, T, H); frame t sees frames <= t."""
-        batch, steps, hidden_size = x.shape
+    def forward(self, x: Tensor, mask: Tensor | None, norm: LayerNorm | None = None) -> Tensor:
+        """Mix (E, B, T, H), normalised if there is a `norm`, over time; t sees frames <= t."""
+        experiments, batch, steps, _ = x.shape
+        windows = experiments * batch
+        mapped = norm_then_map(norm, self.projections, x) if norm else self.projections(x)
+        projected = mapped.view(windows, steps, 4, self.heads, self.head_size)
         # Queries and keys are rotated as one tensor of twice the heads.
-        sizes = [2 * hidden_size, hidden_size, hidden_size]
-        query_key, value, gate = torch.split(self.projections(x), sizes, dim=-1)
-        query_key = rotate(query_key.view(batch, steps, 2 * self.heads, self.head_size))
-        query, key = query_key.transpose(1, 2).chunk(2, dim=1)
-        value = value.view(batch, steps, self.heads, self.head_size).transpose(1, 2)
-
-        decay = decay_matrix(self.heads, steps, x.dtype, x.device) * self.head_size**-0.5
-        scores = query @ key.transpose(-1, -2) * (decay * mask[:, None, None, :])
-        retained = (scores @ value).transpose(1, 2)
-        normalised = self.group_norm(retained).reshape(batch, steps, hidden_size)
-        output: Tensor = self.output(normalised * functional.silu(gate))
+        rotated = rotate(projected[:, :, :2].flatten(2, 3)).view(projected[:, :, :2].shape)
+        parts = torch.cat((rotated, projected[:, :, 2:3]), dim=2)
+        gate = projected[:, :, 3].reshape(x.shape)
+        decay = decay_matrix(self.heads, steps, x.dtype, x.device)
+        if mask is not None:
+            decay = decay * mask.view(windows, 1, 1, steps)
+        retained = retain(parts, decay.view(-1, *decay.shape[-3:]))
+        normal = functional.layer_norm(retained, retained.shape[-1:])
+        output: Tensor = self.output(gated(normal.reshape(x.shape), gate))
         return output
 
 
 class RetentionLayer(nn.Module):
     """Y = X + MSR(LN(X)); output Y + FFN(LN(Y)), with FFN(x) = gelu(x W_1) W_2 of width 2 H."""
 
-    def __init__(self, hidden_size: int, dropout: float = 0.0) -> None:
+    def __init__(self, hidden_size: int, dropout: Dropout) -> None:
         super().__init__()
-        self.retention_norm = nn.LayerNorm(hidden_size)
+        self.retention_norm = LayerNorm(hidden_size)
         self.retention = MultiScaleRetention(hidden_size)
-        self.feedforward_norm = nn.LayerNorm(hidden_size)
-        self.expand = nn.Linear(hidden_size, 2 * hidden_size)
-        self.contract = nn.Linear(2 * hidden_size, hidden_size)
-        self.dropout = Dropout(dropout)
+        self.feedforward_norm = LayerNorm(hidden_size)
+        self.expand = Linear(hidden_size, 2 * hidden_size)
+        self.contract = Linear(2 * hidden_size, hidden_size)
+        self.dropout = dropout
 
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """Encode (B, T, H) to (B, T, H)."""
-        x = x + self.dropout(self.retention(self.retention_norm(x), mask))
-        hidden = functional.gelu(self.expand(self.feedforward_norm(x)))
+    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
+        """Encode (E, B, T, H) to (E, B, T, H)."""
+        x = x + self.dropout(self.retention(x, mask, self.retention_norm))
+        hidden = functional.gelu(norm_then_map(self.feedforward_norm, self.expand, x))
         output: Tensor = x + self.dropout(self.contract(hidden))
         return output
 
 
-class RetNet(nn.Module):
+class RetNet(LayerStack):
     """A stack of retention layers with a final norm; causal.
 
     Parameters
     ----------
     hidden_size
         H, a multiple of 8.
+    layers
+        Retention layers.
     dropout
-        Probability of dropping a unit at the end of each sub-layer.
+        Of units at the end of each sub-layer.
     """
 
-    def __init__(self, hidden_size: int, dropout: float = 0.0) -> None:
-        super().__init__()
-        self.layers = nn.ModuleList(RetentionLayer(hidden_size, dropout) for _ in range(LAYERS))
-        self.norm = nn.LayerNorm(hidden_size)
-
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """Encode (B, T, H) to (B, T, H); frame t sees frames <= t."""
-        # Values at masked frames meet scores of 0, which NaN or infinity would survive.
-        x = x.masked_fill(~mask.unsqueeze(-1), 0.0)
-        for layer in self.layers:
-            x = layer(x, mask)
-        output: Tensor = self.norm(x)
-        return output
+    def __init__(self, hidden_size: int, layers: int, dropout: Dropout) -> None:
+        super().__init__(hidden_size, [RetentionLayer(hidden_size, dropout) for _ in range(layers)])

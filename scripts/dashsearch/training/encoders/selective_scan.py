@@ -14,10 +14,12 @@ Gu & Dao (2023), *Mamba: Linear-Time Sequence Modeling with Selective State Spac
 arXiv 2312.00752, algorithm 2, with B discretised as delta B.
 """
 
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor
+
+from dashsearch.training.stacked.layers import without_autocast
 
 
 def selective_scan(delta: Tensor, u: Tensor, a: Tensor, b: Tensor, c: Tensor) -> Tensor:
@@ -39,7 +41,7 @@ def selective_scan(delta: Tensor, u: Tensor, a: Tensor, b: Tensor, c: Tensor) ->
     Tensor
         (G, T, B, E) outputs.
     """
-    return cast("Tensor", _SelectiveScan.apply(delta, u, a, b, c))  # type: ignore[no-untyped-call]
+    return without_autocast(_SelectiveScan.apply, delta, u, a, b, c)
 
 
 class _SelectiveScan(torch.autograd.Function):
