@@ -35,6 +35,7 @@ from protocol import Protocol  # noqa: E402
 from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 
 from dashsearch.training.data import PreparedData, ScoredWindows, TrainingClips  # noqa: E402
+from dashsearch.training.memory import keep_freed_memory  # noqa: E402
 from dashsearch.training.recipe import resolve  # noqa: E402
 from dashsearch.training.resident import put_on  # noqa: E402
 from dashsearch.training.settings import Resources, TrainerSettings  # noqa: E402
@@ -115,6 +116,7 @@ def members(size: str, encoder: str, data: PreparedData, count: int, epochs: int
 def train_stack(size: str, encoder: str, count: int, epochs: int, path: str) -> float:
     """Train one stack in a worker; seconds."""
     torch.set_num_threads(1)
+    keep_freed_memory()  # as the product's processes do
     chosen = members(size, encoder, prepared(load(Path(path))), count, epochs)
     start = time.perf_counter()
     outcomes = train_members(chosen, settings_of(size, epochs))
@@ -126,6 +128,7 @@ def train_stack(size: str, encoder: str, count: int, epochs: int, path: str) -> 
 def stack_size(size: str, encoder: str, path: str) -> int:
     """Let the product choose its stack size."""
     torch.set_num_threads(1)
+    keep_freed_memory()  # as the product's processes do
     chosen = members(size, encoder, prepared(load(Path(path))), CANDIDATES[size], 1)
     return measured_stack_size(chosen, settings_of(size, 1), Resources())
 

@@ -12,6 +12,7 @@ import torch
 from dashsearch.errors import InputError
 from dashsearch.training.data import PreparedData
 from dashsearch.training.members import Experiment, MemberOf
+from dashsearch.training.memory import keep_freed_memory
 from dashsearch.training.outcome import Outcome
 from dashsearch.training.settings import Resources, TrainerSettings
 from dashsearch.training.trainer import train_members
@@ -93,6 +94,7 @@ def _begin(
     level: int,
 ) -> None:
     torch.set_num_threads(1)
+    keep_freed_memory()
     _Worker.make = MemberOf(data_of, settings, resources.device)
     _Worker.settings, _Worker.resources = settings, resources
     logger = logging.getLogger("dashsearch")

@@ -12,6 +12,7 @@ from dashsearch.files import canonical_json, digest
 from dashsearch.training.checkpoints import Checkpoints
 from dashsearch.training.data import PreparedData
 from dashsearch.training.members import Experiment, MemberOf
+from dashsearch.training.memory import keep_freed_memory
 from dashsearch.training.outcome import Outcome, as_json, from_json
 from dashsearch.training.pool import train_stacks
 from dashsearch.training.settings import TRAINER_VERSION, Resources, TrainerSettings
@@ -108,6 +109,7 @@ def _train(
     """Train experiments in stacks, in this process or in several; stacks as they are done."""
     if not experiments:
         return
+    keep_freed_memory()
     make = MemberOf(data_of, settings, resources.device if resources.workers == 1 else "cpu")
     stacks: list[list[Experiment]] = []
     ordered = sorted(experiments, key=_neighbours)

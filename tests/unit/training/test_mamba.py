@@ -9,7 +9,17 @@ import torch
 from dashsearch.training.encoders.bimamba import MambaMixer
 from dashsearch.training.encoders.depthwise import depthwise_convolution
 from dashsearch.training.encoders.selective_scan import selective_scan
+from dashsearch.training.kernels.compiled import compiled, exp_of_negative
 from training.alone import Alone, arrays
+
+
+@compiled
+def exponentials(x):
+    """exp of an array, by the kernels' function."""
+    y = np.empty_like(x)
+    for place in range(len(x)):
+        y[place] = exp_of_negative(x[place])
+    return y
 
 
 def scan_inputs(groups=2, steps=5, batch=2, channels=3, states=4):
@@ -37,6 +47,36 @@ def test_the_scan_is_the_recurrence_number_by_number():
                         expected[g, t, w, e] += c[g, t, w, n] * h[n]
     ours = selective_scan(*scan_inputs()).detach().numpy()
     assert np.allclose(ours, expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("channels", [3, 16, 61])
+@pytest.mark.parametrize("steps", [1, 2, 9])
+def test_compiled_loops_are_the_same_scan_and_gradient(steps, channels):
+    exact = scan_inputs(steps=steps, channels=channels)
+    single = [x.detach().float().requires_grad_() for x in exact]
+    outer = torch.randn(exact[0].shape, dtype=torch.float64)
+    expected, found = selective_scan(*exact), selective_scan(*single)
+    assert "CompiledScan" in found.grad_fn.name()
+    assert torch.allclose(found.double(), expected, atol=1e-5, rtol=1e-5)
+    gradients = torch.autograd.grad(found, single, outer.float())
+    for ours, theirs in zip(gradients, torch.autograd.grad(expected, exact, outer), strict=True):
+        assert torch.allclose(ours.double(), theirs, atol=1e-4, rtol=1e-5)
+
+
+def test_numbers_that_are_not_finite_stay_visible():
+    inputs = [x.detach().float() for x in scan_inputs()]
+    inputs[0][0, 2, 0, 1] = torch.nan
+    found = selective_scan(*inputs)
+    assert found[0, 2:, 0, 1].isnan().all()
+    assert found[0, :, 0, 1].isnan().sum() == found.isnan().sum() == 3
+
+
+def test_the_exponential_of_kernels_is_the_librarys():
+    x = np.concatenate((-np.geomspace(1e-8, 87, 2000), [0.0, -1e3])).astype(np.float32)
+    found = exponentials(x)
+    assert np.allclose(found[:-1], np.exp(x[:-1].astype(np.float64)), rtol=2e-7, atol=0)
+    assert 0 < found[-1] < 1e-37
+    assert np.isnan(exponentials(np.array([np.nan], np.float32)))[0]
 
 
 @pytest.mark.parametrize("steps", [1, 2, 4])

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from dashsearch.training.stacked.dropout import Dropout, random_bits
+from dashsearch.training.stacked.dropout import Dropout
+from dashsearch.training.stacked.splitmix import random_bits
 
 CPU = torch.device("cpu")
 
@@ -74,6 +75,20 @@ def test_a_mask_is_the_same_alone_and_in_any_stack():
     module.keep([1, 2])
     (rest,) = masks(module, 1)
     assert torch.equal(rest, stack[1:])
+
+
+@pytest.mark.parametrize("shape", [(3, 1), (3, 5, 7), (3, 512), (3, 9, 171)])
+def test_compiled_and_torchs_form_drop_the_same_units(shape):
+    x = torch.randn(shape, requires_grad=True)
+    compiled, torchs = dropout([1, 2, 3], [0.1, 0.0, 0.6]), dropout([1, 2, 3], [0.1, 0.0, 0.6])
+    found, expected = compiled(x), torchs(x.double())
+    assert "Compiled" in found.grad_fn.name()
+    assert torch.equal(found != 0, expected != 0)
+    assert torch.allclose(found, expected.float(), rtol=1e-6)
+    outer = torch.randn(shape)
+    (ours,) = torch.autograd.grad(found, x, outer)
+    (theirs,) = torch.autograd.grad(expected, x, outer.double())
+    assert torch.allclose(ours, theirs, rtol=1e-6)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (2, 3), (2, 5, 7)])

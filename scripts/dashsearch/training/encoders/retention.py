@@ -87,16 +87,16 @@ class MultiScaleRetention(nn.Module):
         windows = experiments * batch
         mapped = norm_then_map(norm, self.projections, x) if norm else self.projections(x)
         projected = mapped.view(windows, steps, 4, self.heads, self.head_size)
+        turning, value, gate = torch.split(projected, [2, 1, 1], dim=2)
         # Queries and keys are rotated as one tensor of twice the heads.
-        rotated = rotate(projected[:, :, :2].flatten(2, 3)).view(projected[:, :, :2].shape)
-        parts = torch.cat((rotated, projected[:, :, 2:3]), dim=2)
-        gate = projected[:, :, 3].reshape(x.shape)
+        rotated = rotate(turning.flatten(2, 3)).view(turning.shape)
+        parts = torch.cat((rotated, value), dim=2)
         decay = decay_matrix(self.heads, steps, x.dtype, x.device)
         if mask is not None:
             decay = decay * mask.view(windows, 1, 1, steps)
         retained = retain(parts, decay.view(-1, *decay.shape[-3:]))
         normal = functional.layer_norm(retained, retained.shape[-1:])
-        output: Tensor = self.output(gated(normal.reshape(x.shape), gate))
+        output: Tensor = self.output(gated(normal.reshape(x.shape), gate.reshape(x.shape)))
         return output
 
 

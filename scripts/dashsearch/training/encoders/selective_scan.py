@@ -4,9 +4,9 @@ For every direction g, window b, channel e and state n, over time t:
 
     h_t = exp(delta_t A) h_(t-1) + u_t B_t        y_t = sum over n of C_t h_t
 
-A is diagonal and constant in time; delta, u, B and C depend on the input. The loop over time keeps
-each step's state in cache, and the backward pass walks the same states in reverse; autograd through
-the same loop takes several times longer.
+A is diagonal and constant in time; delta, u, B and C depend on the input. On a CPU and in float32
+the loops are compiled (`kernels.scan`). Elsewhere torch walks over time, and the backward pass
+walks the same states in reverse; autograd through that loop takes several times longer.
 
 References
 ----------
@@ -14,11 +14,15 @@ Gu & Dao (2023), *Mamba: Linear-Time Sequence Modeling with Selective State Spac
 arXiv 2312.00752, algorithm 2, with B discretised as delta B.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from dashsearch.training.kernels.scan import scan, scan_gradients
 from dashsearch.training.stacked.layers import without_autocast
 
 
@@ -41,7 +45,25 @@ def selective_scan(delta: Tensor, u: Tensor, a: Tensor, b: Tensor, c: Tensor) ->
     Tensor
         (G, T, B, E) outputs.
     """
-    return without_autocast(_SelectiveScan.apply, delta, u, a, b, c)
+    compiled = delta.device.type == "cpu" and delta.dtype in (torch.float32, torch.bfloat16)
+    form = _CompiledScan if compiled else _SelectiveScan
+    return without_autocast(form.apply, delta, u, a, b, c)
+
+
+class _CompiledScan(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, *inputs: Tensor) -> Tensor:
+        ctx.save_for_backward(*inputs)
+        return torch.from_numpy(scan(*_arrays(inputs)))
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, ...]:
+        found = scan_gradients(*_arrays((*ctx.saved_tensors, gradients[0])))
+        return tuple(torch.from_numpy(gradient) for gradient in found)
+
+
+def _arrays(tensors: Sequence[Tensor]) -> list[NDArray[np.float32]]:
+    return [tensor.detach().contiguous().numpy() for tensor in tensors]
 
 
 class _SelectiveScan(torch.autograd.Function):

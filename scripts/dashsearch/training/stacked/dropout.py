@@ -6,65 +6,21 @@ restart and on any device.
 
 References
 ----------
-Srivastava et al. (2014), *Dropout*, JMLR 15. Steele, Lea & Flood (2014), *Fast Splittable
-Pseudorandom Number Generators*, OOPSLA: SplitMix64 and its finaliser. Salmon et al. (2011),
-*Parallel Random Numbers: As Easy as 1, 2, 3*, SC: counters instead of states.
+Srivastava et al. (2014), *Dropout*, JMLR 15.
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
+from typing import Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-# Four units share one 64-bit draw, so probabilities are multiples of 1 / 65,536.
-UNITS_PER_DRAW = 4
-GOLDEN = 0x9E3779B97F4A7C15
-FINALISER = ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB))
-LAST_SHIFT = 31
+from dashsearch.training.kernels.drop import drop
+from dashsearch.training.stacked.splitmix import GOLDEN, UNITS_PER_DRAW, mixed, random_bits
+
 STEPS_PER_SITE = 1 << 32
-
-
-def _signed(value: int) -> int:
-    """Return the int64 with the same bits as a uint64."""
-    return value - 2**64 if value >= 2**63 else value
-
-
-@lru_cache(maxsize=64)
-def _counters(count: int, device: torch.device) -> Tensor:
-    """Return GOLDEN times 1 ... count, int64, modulo 2^64."""
-    return torch.arange(1, count + 1, dtype=torch.int64, device=device) * _signed(GOLDEN)
-
-
-def random_bits(keys: Tensor, count: int) -> Tensor:
-    """Return SplitMix64 of every key at `count` counters, (E, count) int64 of random bits.
-
-    Parameters
-    ----------
-    keys
-        (E,) int64, one stream each.
-    """
-    z = keys[:, None] + _counters(count, keys.device)
-    shifted = torch.empty_like(z)
-    for shift, factor in FINALISER:
-        _xor_shifted(z, shift, shifted)
-        z.mul_(_signed(factor))
-    return _xor_shifted(z, LAST_SHIFT, shifted)
-
-
-def _xor_shifted(z: Tensor, shift: int, room: Tensor) -> Tensor:
-    """Z ^= z >> shift in place; int64 shifts copy the sign, so its copies are cleared."""
-    torch.bitwise_right_shift(z, shift, out=room)
-    return z.bitwise_xor_(room.bitwise_and_((1 << (64 - shift)) - 1))
-
-
-def _mixed(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """SplitMix64's finaliser of uint64 values."""
-    for shift, factor in FINALISER:
-        values = (values ^ (values >> np.uint64(shift))) * np.uint64(factor)
-    return values ^ (values >> np.uint64(LAST_SHIFT))
 
 
 class Dropout(nn.Module):
@@ -125,7 +81,10 @@ class Dropout(nn.Module):
         step, site = self.take_site()
         counter = np.array([step * STEPS_PER_SITE + site], dtype=np.uint64)
         with np.errstate(over="ignore"):
-            keys = _mixed(_mixed(self._seeds + np.uint64(GOLDEN)) ^ _mixed(counter))
+            keys = mixed(mixed(self._seeds + np.uint64(GOLDEN)) ^ mixed(counter))
+        if x.device.type == "cpu" and x.dtype == torch.float32:
+            limits, scales = self._limits.numpy(), self._scales.numpy()
+            return cast("Tensor", _CompiledDropout.apply(x, keys, limits, scales))  # type: ignore[no-untyped-call]
         units = x.numel() // len(x)
         bits = random_bits(
             torch.from_numpy(keys.view(np.int64)).to(x.device), -(-units // UNITS_PER_DRAW)
@@ -133,3 +92,21 @@ class Dropout(nn.Module):
         draws = bits.view(torch.int16)[:, :units]
         kept = (draws >= self._limits[:, None]).to(x.dtype).mul_(self._scales[:, None].to(x.dtype))
         return x * kept.view(x.shape)
+
+
+class _CompiledDropout(torch.autograd.Function):
+    """Draws its bits again on the way back, which takes less time than to keep them."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, *drawn: NDArray[Any]) -> Tensor:
+        ctx.drawn = drawn
+        return _dropped(x, drawn)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
+        return _dropped(gradients[0], ctx.drawn), None, None, None
+
+
+def _dropped(x: Tensor, drawn: tuple[NDArray[Any], ...]) -> Tensor:
+    rows = x.detach().reshape(len(x), -1).contiguous().numpy()
+    return torch.from_numpy(drop(rows, *drawn)).view(x.shape)
