@@ -53,17 +53,22 @@ def selective_scan(delta: Tensor, u: Tensor, a: Tensor, b: Tensor, c: Tensor) ->
 class _CompiledScan(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, *inputs: Tensor) -> Tensor:
+        inputs = tuple(tensor.contiguous() for tensor in inputs)
         ctx.save_for_backward(*inputs)
-        return torch.from_numpy(scan(*_arrays(inputs)))
+        y = torch.empty_like(inputs[0])
+        scan(y.numpy(), _arrays(inputs))
+        return y
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, ...]:
-        found = scan_gradients(*_arrays((*ctx.saved_tensors, gradients[0])))
-        return tuple(torch.from_numpy(gradient) for gradient in found)
+        inputs = ctx.saved_tensors
+        found = tuple(torch.empty_like(tensor) for tensor in inputs)
+        scan_gradients(_arrays(found), _arrays(inputs), gradients[0].contiguous().numpy())
+        return found
 
 
-def _arrays(tensors: Sequence[Tensor]) -> list[NDArray[np.float32]]:
-    return [tensor.detach().contiguous().numpy() for tensor in tensors]
+def _arrays(tensors: Sequence[Tensor]) -> tuple[NDArray[np.float32], ...]:
+    return tuple(tensor.detach().numpy() for tensor in tensors)
 
 
 class _SelectiveScan(torch.autograd.Function):

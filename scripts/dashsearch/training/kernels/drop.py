@@ -16,8 +16,8 @@ UNITS = DRAWS * UNITS_PER_DRAW
 
 
 @compiled
-def drop(x: Any, keys: Any, limits: Any, scales: Any) -> Any:
-    """Scale the kept units of (E, U) contiguous float32, and multiply the others by 0.
+def drop(y: Any, x: Any, keys: Any, limits: Any, scales: Any) -> None:
+    """Scale the kept units of x, (E, U) contiguous float32, into y; multiply the others by 0.
 
     Parameters
     ----------
@@ -29,7 +29,6 @@ def drop(x: Any, keys: Any, limits: Any, scales: Any) -> Any:
         (E,) float32 of kept units.
     """
     rows, units = x.shape
-    y = np.empty_like(x)
     draws = np.empty(DRAWS, np.uint64)
     bits = draws.view(np.int16)
     for row in range(rows):
@@ -44,4 +43,3 @@ def drop(x: Any, keys: Any, limits: Any, scales: Any) -> Any:
             part, out = x[row, start : start + UNITS], y[row, start : start + UNITS]
             for unit in range(min(UNITS, units - start)):
                 out[unit] = part[unit] * (scale if bits[unit] >= limit else np.float32(0))
-    return y

@@ -15,11 +15,12 @@ from dashsearch.training.kernels.compiled import compiled, exp_of_negative
 
 
 @compiled
-def scan(delta: Any, u: Any, a: Any, b: Any, c: Any) -> Any:
-    """Return outputs (G, T, B, E) of inputs as `selective_scan`'s, contiguous float32."""
+def scan(y: Any, inputs: Any) -> None:
+    """Write the outputs (G, T, B, E) of `selective_scan`'s inputs, all contiguous float32."""
+    delta, u, a, b, c = inputs
     groups, steps, batch, channels = delta.shape
     states = a.shape[1]
-    y = np.zeros(delta.shape, np.float32)
+    y[:] = 0
     state = np.empty((states, channels), np.float32)
     for g in range(groups):
         for w in range(batch):
@@ -32,18 +33,16 @@ def scan(delta: Any, u: Any, a: Any, b: Any, c: Any) -> Any:
                     for e in range(channels):
                         kept[e] = exp_of_negative(size[e] * rate[e]) * kept[e] + new[e] * write
                         out[e] += read * kept[e]
-    return y
 
 
 @compiled
-def scan_gradients(  # noqa: PLR0917 - compiled functions take no keywords
-    delta: Any, u: Any, a: Any, b: Any, c: Any, outer: Any
-) -> Any:
-    """Return gradients of delta, u, a, b and c from those of the outputs, (G, T, B, E)."""
+def scan_gradients(gradients: Any, inputs: Any, outer: Any) -> None:
+    """Write the gradients of the inputs from those of the outputs, (G, T, B, E)."""
+    grad_delta, grad_u, grad_a, grad_b, grad_c = gradients
+    delta, u, a, b, c = inputs
     groups, steps, batch, channels = delta.shape
     states = a.shape[1]
-    grad_delta, grad_u = np.zeros_like(delta), np.zeros_like(u)
-    grad_a, grad_b, grad_c = np.zeros_like(a), np.empty_like(b), np.empty_like(c)
+    grad_delta[:], grad_u[:], grad_a[:] = 0, 0, 0
     state = np.empty((steps + 1, states, channels), np.float32)
     decay = np.empty((steps, states, channels), np.float32)
     grad_state = np.empty((states, channels), np.float32)
@@ -78,4 +77,3 @@ def scan_gradients(  # noqa: PLR0917 - compiled functions take no keywords
                         grad_rate[e] += to_decay * size[e]
                         grad_size[e] += to_decay * rate[e]
                     grad_b[g, t, w, n], grad_c[g, t, w, n] = to_write, to_read
-    return grad_delta, grad_u, grad_a, grad_b, grad_c

@@ -76,15 +76,17 @@ class Dropout(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Drop units of (E, ...)."""
-        if not (self.training and self._active):
+        if not self.training:
             return x
+        compiled = x.device.type == "cpu" and x.dtype == torch.float32
+        if not self._active:
+            return _apply(_Identity, x) if compiled else x
         step, site = self.take_site()
         counter = np.array([step * STEPS_PER_SITE + site], dtype=np.uint64)
         with np.errstate(over="ignore"):
             keys = mixed(mixed(self._seeds + np.uint64(GOLDEN)) ^ mixed(counter))
-        if x.device.type == "cpu" and x.dtype == torch.float32:
-            limits, scales = self._limits.numpy(), self._scales.numpy()
-            return cast("Tensor", _CompiledDropout.apply(x, keys, limits, scales))  # type: ignore[no-untyped-call]
+        if compiled:
+            return _apply(_CompiledDropout, x, keys, self._limits.numpy(), self._scales.numpy())
         units = x.numel() // len(x)
         bits = random_bits(
             torch.from_numpy(keys.view(np.int64)).to(x.device), -(-units // UNITS_PER_DRAW)
@@ -92,6 +94,26 @@ class Dropout(nn.Module):
         draws = bits.view(torch.int16)[:, :units]
         kept = (draws >= self._limits[:, None]).to(x.dtype).mul_(self._scales[:, None].to(x.dtype))
         return x * kept.view(x.shape)
+
+
+def _apply(function: type[torch.autograd.Function], *inputs: Any) -> Tensor:
+    return cast("Tensor", function.apply(*inputs))  # type: ignore[no-untyped-call]
+
+
+class _Identity(torch.autograd.Function):
+    """Drops nothing, but leaves the same memory layout behind as `_CompiledDropout`.
+
+    Sums depend on it in their last bits, and an experiment without dropout may be stacked with
+    others that have some.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return x.contiguous().view_as(x)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        return gradients[0].contiguous()
 
 
 class _CompiledDropout(torch.autograd.Function):
@@ -108,5 +130,7 @@ class _CompiledDropout(torch.autograd.Function):
 
 
 def _dropped(x: Tensor, drawn: tuple[NDArray[Any], ...]) -> Tensor:
-    rows = x.detach().reshape(len(x), -1).contiguous().numpy()
-    return torch.from_numpy(drop(rows, *drawn)).view(x.shape)
+    x = x.detach().contiguous()
+    y = torch.empty_like(x)
+    drop(y.view(len(x), -1).numpy(), x.view(len(x), -1).numpy(), *drawn)
+    return y
