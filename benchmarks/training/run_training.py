@@ -266,7 +266,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--out", type=Path, default=HERE / "results.json")
     chosen = parser.parse_args(arguments)
-    rows = []
     one_thread = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     os.environ.update(one_thread)
     with (
@@ -276,17 +275,26 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for size in chosen.sizes:
             save(make_data(size), Path(name) / f"{size}.npz")
             for encoder in chosen.encoders:
-                rows.append(compare(size, encoder, chosen.rounds, pool, Path(name)))
-                print(rows[-1], flush=True)
+                row = compare(size, encoder, chosen.rounds, pool, Path(name))
+                print(row, flush=True)
+                add(row, chosen.out)
+
+
+def add(row: dict[str, object], path: Path) -> None:
+    """Put a row into a file of results, in place of an older one of its size and encoder."""
+    rows = json.loads(path.read_text())["rows"] if path.exists() else []
+    key = (row["size"], row["encoder"])
+    rows = [old for old in rows if (old["size"], old["encoder"]) != key]
+    rows.append(row | {"date": datetime.now(UTC).date().isoformat()})
+    rows.sort(key=lambda each: (list(SIZES).index(each["size"]), ENCODERS.index(each["encoder"])))
     document = {
-        "date": datetime.now(UTC).date().isoformat(),
         "device": f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores",
         "versions": {each: version(each) for each in ("torch", "numpy", "scikit-learn")}
         | {"python": platform.python_version()},
         "protocol": {size: vars(PROTOCOLS[size]) | {"hidden": HIDDEN[size]} for size in SIZES},
         "rows": rows,
     }
-    chosen.out.write_text(json.dumps(document, indent=2) + "\n")
+    path.write_text(json.dumps(document, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -14,10 +14,11 @@ from dashsearch.training.stack import LEAST_ROWS, Member, Stack
 
 Item = TypeVar("Item")
 CANDIDATES = {"cpu": (4, 8, 16, 32), "cuda": (16, 32, 64, 128, 256, 512, 1024)}
-# Steps of a trial: the first is left out, as it allocates and compiles.
-TRIAL_STEPS = 3
-# A larger stack has to be faster by this much, as it also waits longer for its last member.
-WORTH = 1.03
+# Pieces of a trial and their steps; the fastest piece counts, as other work only ever slows one.
+TRIAL_PIECES, TRIAL_STEPS = 4, 2
+# A larger stack has to be faster by this much, as it also waits longer for its last member and
+# leaves less of a shared cache to the other processes.
+WORTH = 1.05
 
 logger = logging.getLogger(__name__)
 
@@ -83,12 +84,15 @@ def measured_stack_size(
 def _trial(members: Sequence[Member], settings: TrainerSettings, device: torch.device) -> float:
     """Train a few steps; members x steps a second."""
     stack = Stack(members, settings, device)
-    stack.train_epoch(0, steps=1)
-    start = time.perf_counter()
-    stack.train_epoch(0, steps=TRIAL_STEPS)
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return len(members) * TRIAL_STEPS / (time.perf_counter() - start)
+    stack.train_epoch(0, steps=1)  # allocates and compiles
+    seconds = []
+    for _ in range(TRIAL_PIECES):
+        start = time.perf_counter()
+        stack.train_epoch(0, steps=TRIAL_STEPS)
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        seconds.append(time.perf_counter() - start)
+    return len(members) * TRIAL_STEPS / min(seconds)
 
 
 def bytes_per_member(member: Member, settings: TrainerSettings) -> int:

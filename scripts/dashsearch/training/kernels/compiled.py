@@ -14,7 +14,11 @@ FAST = {"reassoc", "contract", "nsz", "arcp"}
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile on the first call; keep the machine code on disk where there is a folder for it."""
+    """Compile on the first call; keep the machine code on disk where there is a folder for it.
+
+    A change of the kernel's own file makes that code stale, a change of this one does not: delete
+    `__pycache__` then.
+    """
     options: dict[str, Any] = {"fastmath": FAST, "nogil": True, "error_model": "numpy"}
     try:
         kernel: Callable[..., Any] = njit(**options, cache=True)(function)
