@@ -16,9 +16,19 @@ if not workflow.config_settings.configfiles:
 
 
 include: "rules/common.smk"
-include: "rules/clips.smk"
-include: "rules/features.smk"
-include: "rules/search.smk"
+
+
+if config["evaluator"] == "train":
+
+    include: "rules/clips.smk"
+    include: "rules/features.smk"
+    include: "rules/search.smk"
+
+else:
+
+    include: "rules/table.smk"
+
+
 include: "rules/analysis.smk"
 include: "rules/report.smk"
 

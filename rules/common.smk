@@ -6,6 +6,7 @@ from dashsearch.clips.adapters import read_data_set
 from dashsearch.config import check_budgets, validate_config
 from dashsearch.errors import InputError
 from dashsearch.features.registry import NETWORK_FAMILIES, load_registry
+from dashsearch.search.settings import TERMS, WITHOUT_START, batches_of
 from dashsearch.space.files import load_space
 from dashsearch.training.levels import check_space
 from dashsearch.training.settings import TrainerSettings
@@ -44,20 +45,28 @@ try:
     config = validate_config(config)
     SPACE_FILE = resource_path(config["space"])
     SPACE = load_space(SPACE_FILE)
-    check_space(SPACE, config["training"]["encoders"])
-    TRAINER = TrainerSettings.of(config["training"]).identity
+    check_budgets(config, SPACE)
+    for name, path in config["tables"].items():
+        if not Path(path).is_file():
+            raise InputError(
+                f"config: tables.{name} is {path!r}, which does not exist."
+            )
+    IS_TRAINED = config["evaluator"] == "train"
+    TRAINER = TrainerSettings.of(config["training"]).identity if IS_TRAINED else "table"
     REGISTRY_FILE = resource_path("resources/backbones.yaml")
-    BACKBONES = SPACE.factor("backbone").levels
     REGISTRY = load_registry(REGISTRY_FILE)
-    REGISTRY.require(BACKBONES)
-    check_budgets(config["arms"], SPACE.size)
+    # A table may be of any space; what is trained has to be known to the trainer.
+    if IS_TRAINED:
+        check_space(SPACE, config["training"]["encoders"])
+        REGISTRY.require(SPACE.factor("backbone").levels)
+    BACKBONES = SPACE.factor("backbone").levels if IS_TRAINED else ()
     for name, task in config["tasks"].items():
         check_download(name, task)
     # Every data set is read once a start; what is rendered or still to be fetched is not there yet.
     DATA_SETS = {
         name: read_data_set(task)
         for name, task in config["tasks"].items()
-        if task["source"] != "embedded" and not is_to_be_fetched(task)
+        if IS_TRAINED and task["source"] != "embedded" and not is_to_be_fetched(task)
     }
 except InputError as error:
     raise WorkflowError(str(error))
@@ -69,12 +78,17 @@ DOWNLOADED_TASKS = [
 EXTRACTED = REGISTRY.parts(BACKBONES)
 FUSED = [name for name in BACKBONES if REGISTRY.get(name).multi]
 READ_OUTS = REGISTRY.shared(EXTRACTED)
+TRAINED_TASKS = list(config["tasks"]) if IS_TRAINED else []
+SHARDS = config["training"]["shards"]
+# Seeds of an arm that one job looks up in a table, by the name of their file.
+BATCHES = {name: batches_of(arm["seeds"]) for name, arm in config["arms"].items()}
 
 
 wildcard_constraints:
     task="|".join(config["tasks"]),
     arm="|".join(config["arms"]),
     seed=r"\d+",
+    seeds=r"\d+(-\d+)?",
     shard=r"\d+",
     round=r"\d+",
     backbone="|".join(dict.fromkeys([*EXTRACTED, *BACKBONES])),
@@ -190,10 +204,30 @@ def get_history(wildcards):
     )
 
 
+def get_earlier_costs(wildcards):
+    """What earlier rounds cost, for arms whose budget it can end; else nothing."""
+    arm = config["arms"][wildcards.arm]
+    if arm["budget_train_s"] is None and arm["budget_usd"] is None:
+        return []
+    return expand(
+        "results/{task}/arms/{arm}/seed{seed}/round{round}/costs.parquet",
+        task=wildcards.task,
+        arm=wildcards.arm,
+        seed=wildcards.seed,
+        round=range(int(wildcards.round)),
+    )
+
+
 def get_arm_files(name):
     """An input function: this file of every arm and seed of a task."""
 
     def get_files(wildcards):
+        if not IS_TRAINED:
+            return [
+                f"results/{wildcards.task}/arms/{arm}/seeds{batch}/{name}.parquet"
+                for arm, batches in BATCHES.items()
+                for batch in batches
+            ]
         return [
             f"results/{wildcards.task}/arms/{arm}/seed{seed}/{name}.parquet"
             for arm, settings in config["arms"].items()
@@ -209,10 +243,26 @@ def get_arms_of(policy):
 
 
 def get_policy_settings(wildcards):
-    """The policy's own settings: those of the arm that are not its budget."""
-    budget = ("policy", "seeds", "rounds", "experiments_per_round")
+    """The policy's own settings: those of the arm that are not its terms."""
     arm = config["arms"][wildcards.arm]
-    return {name: value for name, value in arm.items() if name not in budget}
+    return {name: value for name, value in arm.items() if name not in TERMS}
+
+
+def get_terms(wildcards):
+    """Start and audits of an arm; a sample that is made as a whole has neither."""
+    arm = config["arms"][wildcards.arm]
+    start = 0 if arm["policy"] in WITHOUT_START else config["shared_start"]
+    return {"shared_start": start, "audit_share": arm.get("audit_share", 0.0)}
+
+
+def get_budget(wildcards):
+    """What may end an arm before its last round."""
+    arm = config["arms"][wildcards.arm]
+    return {
+        "train_s": arm["budget_train_s"],
+        "usd": arm["budget_usd"],
+        "usd_per_hour": config["training"]["usd_per_hour"],
+    }
 
 
 def get_download(name):

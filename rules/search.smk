@@ -5,20 +5,22 @@ rule propose_round:
     input:
         # Validation results of earlier rounds and the space: nothing else can reach a proposal.
         history=get_history,
+        costs=get_earlier_costs,
         space=ancient(SPACE_FILE),
     output:
         proposals="results/{task}/arms/{arm}/seed{seed}/round{round}/proposals.jsonl",
     log:
         "logs/{task}/propose_round/{arm}-{seed}-{round}.log",
     conda:
-        "../envs/analysis.yaml"
+        "../envs/search.yaml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=2000,
+        runtime=30,
     params:
-        # Neither rounds nor seeds: more of them must not remake what is there.
+        # Neither rounds, seeds nor budgets: more of them must not remake what is there.
         policy=lambda wildcards: config["arms"][wildcards.arm]["policy"],
         settings=get_policy_settings,
+        terms=get_terms,
         experiments=lambda wildcards: config["arms"][wildcards.arm][
             "experiments_per_round"
         ],
@@ -30,6 +32,15 @@ rule propose_round:
         "../scripts/propose_round.py"
 
 
+# A round is trained by one job, or by one a shard, whose tables are then joined.
+PIECE = (
+    "results/{task}/arms/{arm}/seed{seed}/round{round}/shard{shard}"
+    if SHARDS > 1
+    else "results/{task}/arms/{arm}/seed{seed}/round{round}"
+)
+PIECE_NAME = "{arm}-{seed}-{round}-{shard}" if SHARDS > 1 else "{arm}-{seed}-{round}"
+
+
 rule train_round:
     input:
         prepared=expand(
@@ -39,16 +50,14 @@ rule train_round:
         space=ancient(SPACE_FILE),
         proposals="results/{task}/arms/{arm}/seed{seed}/round{round}/proposals.jsonl",
     output:
-        validation="results/{task}/arms/{arm}/seed{seed}/round{round}/validation.parquet",
-        test="results/{task}/arms/{arm}/seed{seed}/round{round}/test.parquet",
-        costs="results/{task}/arms/{arm}/seed{seed}/round{round}/costs.parquet",
-        checkpoints=directory(
-            "results/{task}/arms/{arm}/seed{seed}/round{round}/checkpoints"
-        ),
+        validation=f"{PIECE}/validation.parquet",
+        test=f"{PIECE}/test.parquet",
+        costs=f"{PIECE}/costs.parquet",
+        checkpoints=directory(f"{PIECE}/checkpoints"),
     log:
-        "logs/{task}/train_round/{arm}-{seed}-{round}.log",
+        f"logs/{{task}}/train_round/{PIECE_NAME}.log",
     benchmark:
-        "results/benchmarks/{task}/train_round/{arm}-{seed}-{round}.tsv"
+        f"results/benchmarks/{{task}}/train_round/{PIECE_NAME}.tsv"
     # The arms with the most experiments first, so that no core waits for them at the end.
     priority: lambda wildcards: config["arms"][wildcards.arm]["experiments_per_round"]
     conda:
@@ -67,9 +76,47 @@ rule train_round:
         backbones=BACKBONES,
         tte_s=get_tte_s,
         # Finished experiments of a round that was killed: not an output, so that it survives.
-        journal="results/{task}/arms/{arm}/seed{seed}/round{round}/journal.jsonl",
+        journal=f"{PIECE}/journal.jsonl",
     script:
         "../scripts/train_round.py"
+
+
+if SHARDS > 1:
+
+    rule collect_round:
+        input:
+            validation=expand(
+                f"{PIECE}/validation.parquet", shard=range(SHARDS), allow_missing=True
+            ),
+            test=expand(
+                f"{PIECE}/test.parquet", shard=range(SHARDS), allow_missing=True
+            ),
+            costs=expand(
+                f"{PIECE}/costs.parquet", shard=range(SHARDS), allow_missing=True
+            ),
+            checkpoints=expand(
+                f"{PIECE}/checkpoints", shard=range(SHARDS), allow_missing=True
+            ),
+            space=ancient(SPACE_FILE),
+        output:
+            validation="results/{task}/arms/{arm}/seed{seed}/round{round}/validation.parquet",
+            test="results/{task}/arms/{arm}/seed{seed}/round{round}/test.parquet",
+            costs="results/{task}/arms/{arm}/seed{seed}/round{round}/costs.parquet",
+            checkpoints=directory(
+                "results/{task}/arms/{arm}/seed{seed}/round{round}/checkpoints"
+            ),
+        log:
+            "logs/{task}/collect_round/{arm}-{seed}-{round}.log",
+        conda:
+            "../envs/analysis.yaml"
+        resources:
+            mem_mb=1000,
+            runtime=10,
+        params:
+            tte_s=get_tte_s,
+            checkpoints=config["training"]["checkpoints"],
+        script:
+            "../scripts/collect_round.py"
 
 
 rule close_arm:

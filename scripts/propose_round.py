@@ -1,14 +1,16 @@
 """Propose one round of an arm, knowing the validation results of its earlier rounds only."""
 
 from dashsearch.jobs import job
-from dashsearch.ledger.closing import read_history
+from dashsearch.ledger.closing import join_costs, read_history
 from dashsearch.ledger.proposals import write_proposals
-from dashsearch.search.propose import Arm, propose_round
+from dashsearch.search.propose import Arm, propose_round, results_of
+from dashsearch.search.terms import Terms
 from dashsearch.space.files import load_space
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0]) as logger:
     params, wildcards = snakemake.params, snakemake.wildcards
     space = load_space(snakemake.input.space)
+    settings = snakemake.config["arms"][wildcards.arm]
     arm = Arm(
         task=wildcards.task,
         name=wildcards.arm,
@@ -17,7 +19,22 @@ with job(snakemake.log[0]):
         campaign_seed=params.campaign_seed,
         settings=params.settings,
         trainer_version=params.trainer,
+        # Budgets are read from the config: raising one must not remake what is there.
+        terms=Terms(
+            **params.terms,
+            train_s=settings["budget_train_s"],
+            usd=settings["budget_usd"],
+            usd_per_hour=snakemake.config["training"]["usd_per_hour"],
+        ),
     )
+    round_ = int(wildcards.round)
     history = read_history(snakemake.input.history, space, tuple(params.tte_s))
-    proposals = propose_round(arm, space, history, int(wildcards.round), params.experiments)
+    costs = join_costs(snakemake.input.costs)
+    ended = arm.terms.spent(float(costs["train_duration_s"].sum()))
+    proposals = []
+    if ended:
+        logger.info("%s after %d experiments; nothing more is proposed", ended, len(history))
+    else:
+        past = results_of(history, round_)
+        proposals = propose_round(arm, space, past, round_, params.experiments)
     write_proposals(snakemake.output.proposals, proposals, space)

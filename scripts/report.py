@@ -12,6 +12,9 @@ with job(snakemake.log[0]):
     params, inputs = snakemake.params, snakemake.input
     tasks = []
     for place, name in enumerate(params.tasks):
+        if not inputs.splits:  # looked up in a table: there are no clips to tell of
+            tasks.append(TaskReport(name, False, Path(inputs.summary[place]).parent))
+            continue
         splits = read_splits(inputs.splits[place])
         tasks.append(
             TaskReport(

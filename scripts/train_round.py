@@ -15,8 +15,10 @@ from dashsearch.space.files import load_space
 from dashsearch.tables import write_table
 from dashsearch.training.checkpoints import Checkpoints
 from dashsearch.training.members import Experiment
+from dashsearch.training.recipe import at_fidelity
 from dashsearch.training.rounds import run_round
 from dashsearch.training.settings import Resources, TrainerSettings
+from dashsearch.training.sharding import shard_of
 from dashsearch.training.store import PreparedFiles
 from dashsearch.training.tables import tabulate_round
 
@@ -34,11 +36,20 @@ def main():
             memory_gb=training["memory_gb"],
         )
         space = load_space(snakemake.input.space)
-        proposals = read_proposals(snakemake.input.proposals, space)
+        proposals = shard_of(
+            read_proposals(snakemake.input.proposals, space),
+            space,
+            int(snakemake.wildcards.get("shard", 0)),
+            training["shards"],
+        )
         paths = dict(zip(snakemake.params.backbones, snakemake.input.prepared, strict=True))
 
         experiments = [
-            Experiment(proposal.experiment_id, space.cell(proposal.cell), proposal.seed)
+            Experiment(
+                proposal.experiment_id,
+                at_fidelity(space.cell(proposal.cell), proposal.fidelity, settings),
+                proposal.seed,
+            )
             for proposal in proposals
             if not proposal.status
         ]

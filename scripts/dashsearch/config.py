@@ -7,6 +7,7 @@ editors and the workflow catalog. A key that no model knows is an error.
 import difflib
 import json
 from collections.abc import Mapping
+from math import prod
 from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import Field, ValidationError, model_validator
@@ -14,6 +15,9 @@ from pydantic import Field, ValidationError, model_validator
 from dashsearch.clips.adapters import ADAPTERS, DataSetTask
 from dashsearch.clips.settings import TaskSettings, Windows
 from dashsearch.errors import InputError
+from dashsearch.search.policies.grid import grid_places
+from dashsearch.search.settings import ARM_SETTINGS, AnyArm
+from dashsearch.space.space import Space
 from dashsearch.strict import StrictModel
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
@@ -49,51 +53,6 @@ class Split(StrictModel):
         if abs(self.train + self.validation + self.test - 1) > 1e-9:
             raise ValueError("train, validation and test must add up to 1")
         return self
-
-
-class Arm(StrictModel):
-    """What all arms share: a policy, seeds, and a budget in rounds of experiments."""
-
-    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] = Field(default=[1])
-    rounds: Count = 1
-    experiments_per_round: Count
-
-    @model_validator(mode="after")
-    def _distinct_seeds(self) -> Self:
-        if len(set(self.seeds)) < len(self.seeds):
-            raise ValueError("seeds holds the same seed twice; give every repetition its own")
-        return self
-
-
-class DesignedArm(Arm):
-    """The balanced sample that unbiased variance shares are computed on."""
-
-    policy: Literal["designed"]
-    replicates: Count = 2
-    replicated_share: Share = 0.25
-
-
-class RandomArm(Arm):
-    """Uniform random search without replacement."""
-
-    policy: Literal["random"]
-
-
-class EvolutionArm(Arm):
-    """Regularised evolution."""
-
-    policy: Literal["evolution"]
-    population: Annotated[int, Field(ge=2)] = 16
-    sample: Annotated[int, Field(ge=2)] = 5
-
-    @model_validator(mode="after")
-    def _sample_fits(self) -> Self:
-        if self.sample > self.population:
-            raise ValueError("sample cannot exceed population; a tournament is drawn from it")
-        return self
-
-
-AnyArm = Annotated[DesignedArm | RandomArm | EvolutionArm, Field(discriminator="policy")]
 
 
 class Training(StrictModel):
@@ -139,6 +98,12 @@ class Training(StrictModel):
     checkpoints: Annotated[
         int, Field(ge=0, description="of how many experiments of an arm weights are kept")
     ] = 1
+    shards: Annotated[
+        int, Field(ge=1, le=1000, description="jobs that a round is trained in, for many devices")
+    ] = 1
+    usd_per_hour: Annotated[
+        float, Field(ge=0, description="price of an hour of training, for arms with budget_usd")
+    ] = 0.0
 
 
 class Features(StrictModel):
@@ -178,7 +143,17 @@ class Config(StrictModel):
     ] = 400
     max_marked_share: Share = 0.05
     split: Split = Split()
+    shared_start: Annotated[
+        int, Field(ge=0, description="cells that all searching arms of a task and seed begin with")
+    ] = 16
     arms: Annotated[dict[Name, AnyArm], Field(min_length=1)]
+    evaluator: Annotated[
+        Literal["train", "table"],
+        Field(description="train experiments, or look them up in a factorial file"),
+    ] = "train"
+    tables: Annotated[
+        dict[Name, str], Field(description="factorial file by task, for the evaluator `table`")
+    ] = Field(default={})
     features: Features = Features()
     training: Training = Training()
     analysis: Analysis = Analysis()
@@ -188,6 +163,28 @@ class Config(StrictModel):
         taken = sorted(RESERVED_TASK_NAMES & set(self.tasks))
         if taken:
             raise ValueError(f"tasks.{taken[0]} has a name that results/ needs; rename the task")
+        return self
+
+    @model_validator(mode="after")
+    def _tables_fit(self) -> Self:
+        if self.evaluator == "table":
+            without = [name for name in self.tasks if name not in self.tables]
+            if without:
+                raise ValueError(
+                    f"tables.{without[0]} is missing; name the factorial file of the task, "
+                    "or set evaluator to train"
+                )
+        elif self.tables:
+            raise ValueError("tables is set, but evaluator is train; set evaluator to table")
+        return self
+
+    @model_validator(mode="after")
+    def _budgets_can_end(self) -> Self:
+        for name, arm in self.arms.items():
+            if arm.budget_usd is not None and not self.training.usd_per_hour:
+                raise ValueError(
+                    f"arms.{name}.budget_usd never ends without a price; set training.usd_per_hour"
+                )
         return self
 
 
@@ -213,20 +210,31 @@ def validate_config(raw: Mapping[str, Any]) -> dict[str, Any]:
     return config.model_dump()
 
 
-def check_budgets(arms: Mapping[str, Mapping[str, Any]], cells: int) -> None:
-    """Check that no arm that never repeats a cell asks for more cells than the space has.
+def check_budgets(config: Mapping[str, Any], space: Space) -> None:
+    """Check that no arm asks for more than the space, or its part of it, can give.
 
     Raises
     ------
     InputError
         Names the arm, its budget and the number of cells.
     """
-    for name, arm in arms.items():
+    for name, arm in config["arms"].items():
         budget = arm["rounds"] * arm["experiments_per_round"]
-        if arm["policy"] in ("random", "evolution") and budget > cells:
+        cells = space.size
+        if arm["policy"] == "grid":
+            try:
+                cells = prod(map(len, grid_places(space, arm["levels"])))
+            except InputError as error:
+                raise InputError(f"config: arms.{name}.levels: {error}") from None
+        if arm["policy"] in NEVER_REPEATS and budget > cells:
             raise InputError(
-                f"config: arms.{name}: rounds x experiments_per_round is {budget}, but the space "
-                f"has {cells} cells and {arm['policy']} never repeats one; lower the budget."
+                f"config: arms.{name}: rounds x experiments_per_round is {budget}, but there are "
+                f"{cells} cells and {arm['policy']} never repeats one; lower the budget."
+            )
+        if arm["policy"] == "bohb_style" and "epochs" in space.names:
+            raise InputError(
+                f"config: arms.{name}: bohb_style decides on the epochs itself, but they are a "
+                f"factor of space {space.name}; use another policy or another space."
             )
 
 
@@ -263,11 +271,11 @@ def _complaint(problem: Mapping[str, Any]) -> str:
 _UNION_MEMBERS: dict[str, type[StrictModel]] = {
     "embedded": EmbeddedTask,
     **{source: settings for source, (settings, _) in ADAPTERS.items()},
-    "designed": DesignedArm,
-    "random": RandomArm,
-    "evolution": EvolutionArm,
+    **ARM_SETTINGS,
 }
 _UNIONS = ("tasks", "arms")
+# Policies that run out of cells at the end of a space, or of a grid.
+NEVER_REPEATS = ("random", "grid", "evolution", "local_search", "smac")
 
 
 def _keys(location: tuple[str | int, ...]) -> list[str | int]:

@@ -27,6 +27,7 @@ CONFIG = {
     "space": "space.yaml",
     "windows": {"frames": 6, "height": 64, "width": 64},
     "split": {"train": 0.5, "validation": 0.25, "test": 0.25},
+    "shared_start": 4,
     "arms": {
         "designed": {
             "policy": "designed",

@@ -21,7 +21,7 @@ ANALYSIS_SCHEMA = "analysis/1"
 def read_ledgers(
     paths: Sequence[str | Path], space: Space, tte_s: Sequence[float]
 ) -> tuple[pd.DataFrame, dict[str, str]]:
-    """Join the ledgers of all arms of a task.
+    """Join the ledgers of all arms of a task; a file may hold several seeds of an arm name.
 
     Returns
     -------
@@ -41,10 +41,12 @@ def read_ledgers(
         ledger = read_table(path, columns)
         if ledger.empty:
             raise InputError(f"{path} has no rows; close the arm again.")
-        arm = f"{ledger['arm'].iloc[0]}/{ledger['arm_seed'].iloc[0]}"
-        if arm in digests:
-            raise InputError(f"{path} is a second ledger of the arm {arm}; give one of them.")
-        digests[arm] = file_digest(path)
+        file = file_digest(path)
+        for name, seed in ledger[["arm", "arm_seed"]].drop_duplicates().itertuples(index=False):
+            arm = f"{name}/{seed}"
+            if arm in digests:
+                raise InputError(f"{path} is a second ledger of the arm {arm}; give one of them.")
+            digests[arm] = file
         ledgers.append(ledger)
     if not ledgers:
         raise InputError("there is no ledger to analyse; add an arm to the config.")

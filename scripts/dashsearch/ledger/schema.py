@@ -11,12 +11,14 @@ from typing import Any, Literal
 from dashsearch.files import digest
 from dashsearch.space.space import Space
 
-LEDGER_SCHEMA = "ledger/3"
+LEDGER_SCHEMA = "ledger/4"
 
 Status = Literal["ok", "diverged", "failed", "invalid", "duplicate"]
 STATUSES: tuple[Status, ...] = ("ok", "diverged", "failed", "invalid", "duplicate")
 
 Kind = Literal["base", "sweep", "repair"]
+# Who chose the cell: the policy, the start that all arms share, or a uniform audit of the arm.
+Source = Literal["policy", "start", "audit"]
 
 IDENTITY_COLUMNS: dict[str, str] = {
     "experiment_id": "string",
@@ -27,10 +29,12 @@ IDENTITY_COLUMNS: dict[str, str] = {
     "slot": "int64",
     "agent": "string",
     "model": "string",
+    "source": "string",
     "kind": "string",
     "parent": "string",
     "cell": "int64",
     "replicate": "int64",
+    "fidelity": "float64",
     "seed": "int64",
 }
 OUTCOME_COLUMNS: dict[str, str] = {"status": "string", "reason": "string"}
@@ -92,7 +96,8 @@ class Proposal:
     """One experiment that a policy asked for, or one that was rejected on the way.
 
     `status` is "" while the experiment is still to be trained; otherwise it is ``"invalid"`` or
-    ``"duplicate"`` and `reason` says why. `seed` initialises the training.
+    ``"duplicate"`` and `reason` says why. `seed` initialises the training; `fidelity` is the share
+    of the cell's epochs that it runs, 1.0 for all.
     """
 
     experiment_id: str
@@ -103,10 +108,12 @@ class Proposal:
     slot: int
     agent: str
     model: str
+    source: Source
     kind: Kind
     parent: str
     cell: int
     replicate: int
+    fidelity: float
     seed: int
     status: str = ""
     reason: str = ""
@@ -116,14 +123,15 @@ class Proposal:
         return {**self.__dict__, **space.cell(self.cell)}
 
 
-def experiment_id(task: str, space: Space, cell: int, seed: int, trainer_version: str) -> str:
+def experiment_id(
+    task: str, space: Space, cell: int, seed: int, trainer_version: str, *, fidelity: float = 1.0
+) -> str:
     """Identity of an experiment: equal for equal work, whoever asked for it."""
-    return digest(
-        {
-            "task": task,
-            "space": space.digest,
-            "cell": cell,
-            "seed": seed,
-            "trainer": trainer_version,
-        }
-    )
+    identity = {
+        "task": task,
+        "space": space.digest,
+        "cell": cell,
+        "seed": seed,
+        "trainer": trainer_version,
+    }
+    return digest(identity if fidelity == 1 else {**identity, "fidelity": fidelity})

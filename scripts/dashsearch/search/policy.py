@@ -5,11 +5,11 @@ rows, so a killed arm goes on from its files alone.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from dashsearch.ledger.schema import Kind, Status
+from dashsearch.ledger.schema import Kind, Source, Status
 
 
 @dataclass(frozen=True)
@@ -24,23 +24,35 @@ class Suggestion:
         0 for the first training of the cell, 1, 2, … for further seeds of the same cell.
     parent
         `experiment_id` of the experiment that it was derived from, or "".
+    source
+        Who chose the cell: the policy, the start that all arms share, or an audit.
+    fidelity
+        Share of the cell's epochs that is trained, in (0, 1].
     """
 
     cell: int
     replicate: int = 0
     kind: Kind = "base"
     parent: str = ""
+    source: Source = "policy"
+    fidelity: float = 1.0
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a policy is told of an earlier experiment of its arm: validation only, failures too."""
+    """What a policy is told of an earlier experiment of its arm: validation only, failures too.
+
+    A duplicate is told with status and score of the experiment that it repeats.
+    """
 
     experiment_id: str
     cell: int
     replicate: int
     status: Status
     val_map: float
+    parent: str = ""
+    source: Source = "policy"
+    fidelity: float = 1.0
 
     @property
     def score(self) -> float:
@@ -54,5 +66,5 @@ class Policy(Protocol):
     def tell(self, results: Sequence[Result]) -> None:
         """Take note of a finished round, in slot order."""
 
-    def ask(self, n: int) -> list[Suggestion]:
-        """Suggest `n` experiments for the next round."""
+    def ask(self, n: int, pending: Collection[int] = ()) -> list[Suggestion]:
+        """Suggest `n` experiments for the next round, which holds the cells `pending` already."""

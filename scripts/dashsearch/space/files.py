@@ -1,4 +1,4 @@
-"""Reading a space file, and refusing a wrong one with its line."""
+"""Reading and writing space files, and refusing a wrong one with its line."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -64,6 +64,23 @@ def load_space(path: str | Path) -> Space:
         raise InputError(f"{path} {error}") from None
 
 
+def dump_space(space: Space) -> str:
+    """Return the text of a space file that `load_space` reads back as the same space."""
+    text: str = yaml.safe_dump(space.describe(), sort_keys=False, default_flow_style=None)
+    return text
+
+
+def space_of(document: Any) -> Space:
+    """Build a space from plain data in the form of a space file, as `Space.describe` returns it.
+
+    Raises
+    ------
+    InputError
+        As `load_space`, with the factor's number where a file would have a line.
+    """
+    return _parse(document)
+
+
 def _parse(document: Any) -> Space:
     if not isinstance(document, dict) or not isinstance(document.get("factors"), list):
         raise InputError("line 1: a space file needs `name` and a list `factors`; add them.")
@@ -75,20 +92,18 @@ def _parse(document: Any) -> Space:
     if not document["factors"]:
         raise InputError("line 1: `factors` is empty; add at least one factor.")
     factors: list[Factor] = []
-    for entry in document["factors"]:
+    for number, entry in enumerate(document["factors"], start=1):
         if not isinstance(entry, dict):
             raise InputError(f"line 1: {entry!r} is not a factor; write name, group and levels.")
-        factor = _parse_factor(entry)
+        where = f"line {entry['__line__']}" if "__line__" in entry else f"factor {number}"
+        factor = _parse_factor(entry, where)
         if any(factor.name == known.name for known in factors):
-            raise InputError(
-                f"line {entry['__line__']}: factor {factor.name} stands twice; rename or remove it."
-            )
+            raise InputError(f"{where}: factor {factor.name} stands twice; rename or remove it.")
         factors.append(factor)
     return Space(document["name"], tuple(factors))
 
 
-def _parse_factor(entry: Mapping[str, Any]) -> Factor:
-    where = f"line {entry['__line__']}"
+def _parse_factor(entry: Mapping[str, Any], where: str) -> Factor:
     unknown = sorted(set(entry) - FACTOR_KEYS - {"__line__"})
     if unknown:
         raise InputError(

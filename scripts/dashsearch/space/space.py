@@ -1,12 +1,13 @@
 """The configuration space: factors with levels, and every cell's index in mixed radix."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dashsearch.errors import InputError
 from dashsearch.files import digest
@@ -126,11 +127,58 @@ class Space:
             raise InputError(
                 f"cell {index} is outside space {self.name}; use 0 to {self.size - 1}."
             )
-        positions = np.unravel_index(index, self.shape)
         return {
             factor.name: factor.levels[int(position)]
-            for factor, position in zip(self.factors, positions, strict=True)
+            for factor, position in zip(self.factors, self.positions([index])[0], strict=True)
         }
+
+    def positions(self, cells: Sequence[int] | NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the place of each cell's levels: int64 (n, number of factors)."""
+        places = np.unravel_index(np.asarray(cells, dtype=np.int64), self.shape)
+        return np.stack(places, axis=-1).astype(np.int64)
+
+    def neighbours(self, index: int) -> list[int]:
+        """Return the cells that one step leads to, in ascending order.
+
+        A step changes one factor: an ordered one to the next level up or down, any other one to any
+        of its levels.
+        """
+        here = self.positions([index])[0]
+        found = []
+        for place, factor in enumerate(self.factors):
+            for level in range(len(factor.levels)):
+                distance = abs(level - int(here[place]))
+                if distance == 1 or (distance > 1 and not factor.ordered):
+                    there = here.copy()
+                    there[place] = level
+                    found.append(int(np.ravel_multi_index(there.tolist(), self.shape)))
+        return sorted(found)
+
+    def gower(
+        self, first: Sequence[int] | NDArray[np.int64], second: Sequence[int] | NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        """Return Gower's distance of every cell of `first` to every cell of `second`.
+
+        The mean over the factors of 0 or 1 for a difference in an unordered factor, and of the
+        difference in rank over the largest possible one for an ordered factor. Factors with one
+        level do not count. Source: Gower (1971), Biometrics 27(4); ranks for ordered factors as in
+        Podani (1999), Taxon 48(2).
+
+        Returns
+        -------
+        float64 array, (len(first), len(second))
+            In [0, 1].
+        """
+        one, other = self.positions(first)[:, None, :], self.positions(second)[None, :, :]
+        total = np.zeros((len(one), other.shape[1]))
+        counted = [place for place, levels in enumerate(self.shape) if levels > 1]
+        for place in counted:
+            difference = np.abs(one[..., place] - other[..., place])
+            if self.factors[place].ordered:
+                total += difference / (self.shape[place] - 1)
+            else:
+                total += difference > 0
+        return total / max(1, len(counted))
 
     def describe(self) -> dict[str, Any]:
         """Return the space as plain data, in the form of a space file."""

@@ -130,3 +130,11 @@ def resolve(cell: Cell, settings: TrainerSettings) -> Recipe:
         epochs=settings.epochs,
         sequence_length=settings.sequence_length,
     )
+
+
+def at_fidelity(cell: Cell, fidelity: float, settings: TrainerSettings) -> Cell:
+    """Return the cell with a share of its epochs, at least one; the cell itself for 1."""
+    if fidelity == 1:
+        return cell
+    epochs = float(cell.get("epochs", settings.epochs))
+    return {**cell, "epochs": max(1, round(fidelity * epochs))}

@@ -17,7 +17,7 @@ ARROWS = {
     "training": {"features", "space", "ledger"},
     "analysis": {"ledger", "space", "factorial"},
     "report": {"analysis"},
-    "config": {"clips"},
+    "config": {"clips", "search", "space"},
 }
 MODULES = sorted(LIBRARY.rglob("*.py"))
 
@@ -56,12 +56,30 @@ def test_no_file_is_longer_than_a_reader_can_hold(path):
     assert len(path.read_text().splitlines()) <= 400
 
 
-def test_torch_is_imported_only_where_it_computes():
-    users = {
+def users_of(library):
+    return {
         str(path.relative_to(LIBRARY))
         for path in MODULES
-        if "torch" in {module.split(".")[0] for module in imported_modules(path)}
+        if library in {module.split(".")[0] for module in imported_modules(path)}
     }
+
+
+@pytest.mark.parametrize(
+    ("library", "home"),
+    [
+        ("numba", "training/kernels/"),
+        ("optuna", "search/policies/optuna_search.py"),
+        ("smac", "search/policies/forest.py"),
+        ("ConfigSpace", "search/policies/forest.py"),
+    ],
+)
+def test_a_heavy_library_is_imported_in_one_place(library, home):
+    assert users_of(library)
+    assert all(user.startswith(home) for user in users_of(library))
+
+
+def test_torch_is_imported_only_where_it_computes():
+    users = users_of("torch")
     assert all(
         user.startswith("training/") or user.startswith("features/networks/") for user in users
     )

@@ -9,6 +9,7 @@ import yaml
 
 from dashsearch.config import Config, check_budgets, validate_config
 from dashsearch.errors import InputError
+from dashsearch.space.space import Factor, Space
 
 ROOT = Path(__file__).parents[3]
 
@@ -98,8 +99,53 @@ def test_the_number_of_further_problems_is_told(default):
         validate_config(default)
 
 
+def small_space(cells):
+    return Space("small", (Factor("rate", "training", tuple(range(cells))),))
+
+
 def test_a_budget_larger_than_the_space_is_refused(default):
-    arms = validate_config(default)["arms"]
-    check_budgets(arms, cells=24)
-    with pytest.raises(InputError, match=r"arms\.random: .* is 24, but the space has 23 cells"):
-        check_budgets(arms, cells=23)
+    config = validate_config(default)
+    config["arms"] = {"random": config["arms"]["random"]}
+    budget = config["arms"]["random"]["experiments_per_round"]
+    check_budgets(config, small_space(budget))
+    with pytest.raises(InputError, match=r"arms\.random: .*, but there are 7 cells"):
+        check_budgets(config, small_space(7))
+
+
+def test_a_grid_that_the_space_does_not_hold_is_refused(default):
+    grid = {"policy": "grid", "experiments_per_round": 3, "levels": {"rate": [0, 1]}}
+    with pytest.raises(InputError, match=r"arms\.grid: .* is 3, but there are 2 cells"):
+        check_budgets(validate_config(default | {"arms": {"grid": grid}}), small_space(24))
+    grid["levels"] = {"rate": [99]}
+    with pytest.raises(InputError, match=r"arms\.grid\.levels: factor rate: 99 is not a level"):
+        check_budgets(validate_config(default | {"arms": {"grid": grid}}), small_space(24))
+
+
+def test_seeds_may_be_a_range(default):
+    arm = {"policy": "random", "experiments_per_round": 3, "seeds": "3-6"}
+    config = validate_config(default | {"arms": {"random": arm}})
+    assert config["arms"]["random"]["seeds"] == [3, 4, 5, 6]
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"evaluator": "table"}, r"tables\.highway is missing; name the factorial file"),
+        ({"tables": {"highway": "x"}}, "tables is set, but evaluator is train"),
+        (
+            {"arms": {"a": {"policy": "tpe", "experiments_per_round": 2, "budget_usd": 1}}},
+            r"arms\.a\.budget_usd never ends without a price",
+        ),
+        (
+            {"arms": {"a": {"policy": "random", "experiments_per_round": 2, "audit_share": 0.1}}},
+            r"arms\.a\.audit_share: unknown key",
+        ),
+        (
+            {"arms": {"a": {"policy": "tpe", "experiments_per_round": 2, "seeds": "6-3"}}},
+            r"arms\.a\.seeds: ",
+        ),
+    ],
+)
+def test_wrong_terms_of_the_game_are_refused(default, change, sentence):
+    with pytest.raises(InputError, match=sentence):
+        validate_config(default | change)

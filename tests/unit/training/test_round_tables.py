@@ -27,7 +27,7 @@ TEST = SplitScores(0.6, 0.65, 0.6, 0.7, 0.62, 0.7, 0.3, 0.4, {0.5: 0.7, 1.0: 0.6
 
 def propose(slot, **changes):
     proposal = Proposal(
-        f"id{slot}", "t", "a", 1, 0, slot, "random", "", "base", "", 100 + slot, 0, 7
+        f"id{slot}", "t", "a", 1, 0, slot, "random", "", "policy", "base", "", 100 + slot, 0, 1.0, 7
     )
     return replace(proposal, **changes)
 

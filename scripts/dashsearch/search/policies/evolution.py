@@ -4,12 +4,12 @@ Real, Aggarwal, Huang & Le (2019), "Regularized Evolution for Image Classifier A
 AAAI 33; arXiv 1802.01548, Algorithm 1, with a round's children drawn from the same population.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
-from dashsearch.search.policies.random_search import draw_unseen
 from dashsearch.search.policy import Result, Suggestion
+from dashsearch.space.sampling import draw_cells
 from dashsearch.space.space import Space
 
 
@@ -33,15 +33,16 @@ class RegularisedEvolution:
         """Add a round's results to the population, in slot order."""
         self._told.extend(results)
 
-    def ask(self, n: int) -> list[Suggestion]:
+    def ask(self, n: int, pending: Collection[int] = ()) -> list[Suggestion]:
         """Suggest `n` children, none of them a cell that was seen before."""
-        seen = {result.cell for result in self._told}
-        first = min(n, max(0, self._population - len(self._told)))
-        children = [Suggestion(cell) for cell in draw_unseen(self._space, seen, first, self._rng)]
+        seen = {result.cell for result in self._told} | set(pending)
+        strangers = max(0, self._population - len(self._told) - len(pending))
+        # Without a member nobody can be a parent: the round is filled uniformly.
+        first = n if not self._told else min(n, strangers)
+        children = [Suggestion(cell) for cell in draw_cells(self._space, first, self._rng, seen)]
         seen.update(child.cell for child in children)
         while len(children) < n:
-            # Without a member nobody can be a parent: the round is filled uniformly.
-            child = self._child(seen) if self._told else self._stranger(seen)
+            child = self._child(seen)
             seen.add(child.cell)
             children.append(child)
         return children
@@ -53,10 +54,7 @@ class RegularisedEvolution:
             cell = mutate(self._space, parent.cell, self._rng)
             if cell not in seen:
                 return Suggestion(cell, parent=parent.experiment_id)
-        return self._stranger(seen)
-
-    def _stranger(self, seen: set[int]) -> Suggestion:
-        return Suggestion(draw_unseen(self._space, seen, 1, self._rng)[0])
+        return Suggestion(draw_cells(self._space, 1, self._rng, seen)[0])
 
     def _tournament(self) -> Result:
         living = self._told[-self._population :]

@@ -1,11 +1,11 @@
 """Uniform random search over the space's cells, without replacement."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
-from dashsearch.errors import InputError
 from dashsearch.search.policy import Result, Suggestion
+from dashsearch.space.sampling import draw_cells
 from dashsearch.space.space import Space
 
 
@@ -21,26 +21,7 @@ class RandomSearch:
         """Remember the cells; their scores do not matter."""
         self._seen.update(result.cell for result in results)
 
-    def ask(self, n: int) -> list[Suggestion]:
+    def ask(self, n: int, pending: Collection[int] = ()) -> list[Suggestion]:
         """Draw `n` unseen cells; InputError if the space does not hold that many."""
-        cells = draw_unseen(self._space, self._seen, n, self._rng)
+        cells = draw_cells(self._space, n, self._rng, self._seen | set(pending))
         return [Suggestion(cell) for cell in cells]
-
-
-def draw_unseen(space: Space, seen: set[int], n: int, rng: np.random.Generator) -> list[int]:
-    """Draw `n` distinct cells uniformly from those not in `seen`.
-
-    Raises
-    ------
-    InputError
-        If fewer than `n` cells are left.
-    """
-    left = space.size - len(seen)
-    if n > left:
-        raise InputError(
-            f"space {space.name} has {left} cells left but {n} were asked for; "
-            "lower the arm's rounds or experiments_per_round."
-        )
-    # Ranks among the unseen cells, mapped to cells: exact, also when nearly all have been seen.
-    unseen = np.setdiff1d(np.arange(space.size), np.fromiter(seen, dtype=np.int64, count=len(seen)))
-    return [int(cell) for cell in rng.choice(unseen, size=n, replace=False)]

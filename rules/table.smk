@@ -1,0 +1,34 @@
+"""Arms against a factorial table: all rounds of many seeds in one job, nothing is trained."""
+
+
+rule search_table:
+    input:
+        table=lambda wildcards: config["tables"][wildcards.task],
+        space=ancient(SPACE_FILE),
+    output:
+        ledger="results/{task}/arms/{arm}/seeds{seeds}/ledger.parquet",
+        costs="results/{task}/arms/{arm}/seeds{seeds}/costs.parquet",
+    log:
+        "logs/{task}/search_table/{arm}-{seeds}.log",
+    benchmark:
+        "results/benchmarks/{task}/search_table/{arm}-{seeds}.tsv"
+    conda:
+        "../envs/search.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=120,
+    params:
+        policy=lambda wildcards: config["arms"][wildcards.arm]["policy"],
+        settings=get_policy_settings,
+        terms=get_terms,
+        experiments=lambda wildcards: config["arms"][wildcards.arm][
+            "experiments_per_round"
+        ],
+        rounds=lambda wildcards: config["arms"][wildcards.arm]["rounds"],
+        budget=get_budget,
+        seeds=lambda wildcards: BATCHES[wildcards.arm][wildcards.seeds],
+        space_digest=SPACE.digest,
+        campaign_seed=config["seed"],
+        tte_s=get_tte_s,
+    script:
+        "../scripts/search_table.py"

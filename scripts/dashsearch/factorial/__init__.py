@@ -1,0 +1,1 @@
+"""Measured tables of cells, and the questions that one may ask them."""
