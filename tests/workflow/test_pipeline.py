@@ -197,7 +197,7 @@ def test_a_wrong_config_fails_before_the_first_job(tmp_path, change, sentence):
     assert not (tmp_path / "results").exists()
 
 
-def test_the_default_config_plans_both_tasks_and_three_arms(tmp_path):
+def test_the_default_config_plans_both_tasks_and_all_arms(tmp_path):
     snakefile = ["--snakefile", str(ROOT / "Snakefile"), "--directory", str(tmp_path)]
     done = subprocess.run(
         [sys.executable, "-m", "snakemake", *snakefile, "--cores", "1", "--dry-run"],
@@ -211,4 +211,4 @@ def test_the_default_config_plans_both_tasks_and_three_arms(tmp_path):
     assert jobs["extract_features"] == "8"
     assert jobs["extract_network"] == "2"
     assert jobs["prepare_features"] == "12"
-    assert jobs["propose_round"] == jobs["train_round"] == str(2 * (1 + 2 + 2 * 3))
+    assert jobs["propose_round"] == jobs["train_round"] == str(2 * (1 + 2 + 2 * 2 * 3))
