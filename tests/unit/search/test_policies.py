@@ -1,6 +1,7 @@
-"""Policies: fair draws, a balanced design, evolution that climbs, and state from the rows alone."""
+"""Plain policies: fair draws, a balanced design, grids, evolution and local search that climb."""
 
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,8 @@ from scipy.stats import chisquare
 from dashsearch.errors import InputError
 from dashsearch.search.policies.designed import DesignedSample
 from dashsearch.search.policies.evolution import RegularisedEvolution, mutate
+from dashsearch.search.policies.grid import GridSearch
+from dashsearch.search.policies.local_search import LocalSearch
 from dashsearch.search.policies.random_search import RandomSearch
 from dashsearch.search.policy import Result
 from dashsearch.space.files import load_space
@@ -87,9 +90,14 @@ def test_a_design_does_not_depend_on_how_it_is_cut_into_rounds():
     assert parts == whole
 
 
-def test_training_levels_of_a_design_are_uniform():
+@pytest.mark.parametrize("training_levels", ["uniform", "sobol"])
+def test_training_levels_of_a_design_are_uniform(training_levels):
     design = DesignedSample(
-        EMBEDDED, np.random.default_rng(4), replicates=1, replicated_share=0.0
+        EMBEDDED,
+        np.random.default_rng(4),
+        replicates=1,
+        replicated_share=0.0,
+        training_levels=training_levels,
     ).ask(1200)
     for factor in EMBEDDED.group("training"):
         counts = Counter(EMBEDDED.cell(s.cell)[factor.name] for s in design)
@@ -158,3 +166,108 @@ def test_only_the_youngest_may_have_children():
     old = told(policy.ask(1), lambda _: 0.99)
     policy.tell(old + told(policy.ask(3), lambda _: 0.2, start=1))
     assert "id0" not in {child.parent for child in policy.ask(10)}
+
+
+def test_a_sobol_design_spreads_levels_and_their_pairs_more_evenly():
+    def imbalance(training_levels, pair):
+        design = DesignedSample(
+            EMBEDDED,
+            np.random.default_rng(6),
+            replicates=1,
+            replicated_share=0.0,
+            training_levels=training_levels,
+        ).ask(600)
+        cells = [EMBEDDED.cell(s.cell) for s in design]
+        counts = Counter(tuple(cell[name] for name in pair) for cell in cells)
+        return np.std(list(counts.values()))
+
+    for pair in (("learning_rate",), ("learning_rate", "weight_decay")):
+        assert imbalance("sobol", pair) < 0.5 * imbalance("uniform", pair)
+
+
+def test_a_grid_visits_its_levels_in_the_order_of_the_index():
+    policy = GridSearch(SMALL, np.random.default_rng(1), levels={"rate": [5, 1], "encoder": ["y"]})
+    cells = [SMALL.cell(s.cell) for s in policy.ask(3)]
+    assert [(c["backbone"], c["encoder"], c["rate"]) for c in cells] == [
+        ("a", "y", 1),
+        ("a", "y", 5),
+        ("b", "y", 1),
+    ]
+    policy.tell(told(policy.ask(3)))
+    assert [SMALL.cell(s.cell)["rate"] for s in policy.ask(1)] == [5]
+    with pytest.raises(InputError, match="the grid has 4 cells but 5 were asked for"):
+        policy.ask(2)
+
+
+@pytest.mark.parametrize(
+    ("levels", "sentence"),
+    [
+        ({"colour": [1]}, "has no factor 'colour'"),
+        ({"rate": [7]}, "7 is not a level"),
+        ({"rate": []}, "no level of the factor rate"),
+    ],
+)
+def test_a_wrong_grid_is_refused(levels, sentence):
+    with pytest.raises(InputError, match=sentence):
+        GridSearch(SMALL, np.random.default_rng(1), levels=levels)
+
+
+def climbed(space, score, rounds, n, seed=1):
+    """Run a local search whose state is rebuilt from its results at every round."""
+    rows = []
+    for round_ in range(rounds):
+        policy = LocalSearch(space, np.random.default_rng([seed, round_]))
+        for earlier in rows:
+            policy.tell(earlier)
+        asked = policy.ask(n)
+        start = sum(map(len, rows))
+        rows.append(
+            [
+                Result(f"id{start + slot}", s.cell, 0, "ok", score(s.cell), s.parent)
+                for slot, s in enumerate(asked)
+            ]
+        )
+    return rows
+
+
+def test_local_search_steps_to_neighbours_of_its_best_only():
+    rows = climbed(EMBEDDED, lambda cell: -float(cell), 5, 4)
+    best = max(rows[0], key=lambda result: result.score)
+    for earlier, now in pairwise(rows):
+        best = max([best, *earlier], key=lambda result: result.score)
+        assert {result.parent for result in now} == {best.experiment_id}
+        assert {result.cell for result in now} <= set(EMBEDDED.neighbours(best.cell))
+
+
+def test_local_search_starts_anew_at_the_top_of_a_hill():
+    peak = SMALL.index({"backbone": "a", "encoder": "x", "rate": 3})
+    steps = SMALL.neighbours(peak)
+    assert len(steps) == 7
+
+    policy = LocalSearch(SMALL, np.random.default_rng(2))
+    policy.tell([Result("top", peak, 0, "ok", 0.9)])
+    asked = policy.ask(10)
+    assert sorted(s.cell for s in asked if s.parent) == steps
+    assert sum(not s.parent for s in asked) == 3
+    results = [
+        Result(f"id{slot}", s.cell, 0, "ok", 0.1 + slot / 100, s.parent)
+        for slot, s in enumerate(asked)
+    ]
+    policy.tell(results)
+    assert {s.parent for s in policy.ask(1)} == {"id9"}  # the best stranger, though below the peak
+
+
+def test_local_search_finds_the_top_of_a_smooth_landscape():
+    target = 54_321
+    rows = climbed(EMBEDDED, lambda cell: -float(EMBEDDED.gower([cell], [target])[0, 0]), 20, 10)
+    assert target in {result.cell for row in rows for result in row}
+
+
+def test_a_policy_leaves_out_what_the_round_holds_already():
+    pending = [cell for cell in range(SMALL.size) if cell not in (7, 11)]
+    for policy in (
+        RandomSearch(SMALL, np.random.default_rng(1)),
+        LocalSearch(SMALL, np.random.default_rng(1)),
+        RegularisedEvolution(SMALL, np.random.default_rng(1), population=2, sample=2),
+    ):
+        assert sorted(s.cell for s in policy.ask(2, pending)) == [7, 11]

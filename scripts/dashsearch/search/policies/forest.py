@@ -7,6 +7,7 @@ Configuration", LION 5; Lindauer et al. (2022), "SMAC3", JMLR 23(54).
 import logging
 import tempfile
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from ConfigSpace import (
 from ConfigSpace.hyperparameters import Hyperparameter
 from smac import HyperparameterOptimizationFacade, Scenario
 from smac.acquisition.maximizer import LocalAndSortedRandomSearch, LocalSearch
+from smac.main.exceptions import ConfigurationSpaceExhaustedException
 from smac.runhistory import StatusType, TrialInfo, TrialValue
 
 from dashsearch.search.policy import Result, Suggestion
@@ -67,11 +69,14 @@ class ForestSearch:
             smac = self._facade(folder)
             for result in self._results.values():
                 smac.tell(self._info(result.cell), _value(result), save=False)
-            while len(cells) < n:
-                cell = self._cell(smac.ask().config)
-                if cell not in seen:
-                    seen.add(cell)
-                    cells.append(cell)
+            # SMAC gives up where nearly all cells are known; the last ones are drawn uniformly.
+            with suppress(ConfigurationSpaceExhaustedException):
+                while len(cells) < n:
+                    cell = self._cell(smac.ask().config)
+                    if cell not in seen:
+                        seen.add(cell)
+                        cells.append(cell)
+        cells += draw_cells(self._space, n - len(cells), self._rng, seen)
         return [Suggestion(cell) for cell in cells]
 
     def _facade(self, folder: str) -> HyperparameterOptimizationFacade:
