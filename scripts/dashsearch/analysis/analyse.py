@@ -32,7 +32,9 @@ from dashsearch.errors import InputError
 from dashsearch.files import replacing, write_json
 from dashsearch.space.space import Space
 
-COLUMNS = ("experiment_id", "task", "arm", "arm_seed", "cell", "seed", "status", "reason")
+COLUMNS = (
+    *("experiment_id", "task", "arm", "arm_seed", "cell", "seed", "fidelity", "status", "reason"),
+)
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ def analyse_task(ledger: pd.DataFrame, space: Space, settings: AnalysisSettings)
         space, a score is outside [0, 1], or a successful experiment has no score.
     """
     _check(ledger, space, settings)
-    ledger = ledger.reset_index(drop=True)
+    ledger = hide_partial_scores(ledger.reset_index(drop=True), settings)
     task = str(ledger["task"].iloc[0])
     arms = [str(arm) for arm in pd.unique(ledger["arm"])]
     shares = {
@@ -83,6 +85,7 @@ def analyse_task(ledger: pd.DataFrame, space: Space, settings: AnalysisSettings)
             "score": settings.score,
             "selection": settings.selection,
             "n_experiments": len(ledger),
+            "n_partial": int((ledger["fidelity"] < 1).sum()),
             "primary_arm": primary,
             "space": {"name": space.name, "digest": space.digest, "cells": space.size},
             "arms": plain(_records(arm_rows)),
@@ -98,6 +101,17 @@ def analyse_task(ledger: pd.DataFrame, space: Space, settings: AnalysisSettings)
         "entropy.csv": _entropy_table(runs),
     }
     return TaskAnalysis(task, documents, tables)
+
+
+def hide_partial_scores(ledger: pd.DataFrame, settings: AnalysisSettings) -> pd.DataFrame:
+    """Take the scores from experiments that were trained for a share of the epochs only.
+
+    They spend budget like any other, but a score of another protocol can neither be an incumbent
+    nor enter a variance share.
+    """
+    hidden = ledger.copy()
+    hidden.loc[ledger["fidelity"] < 1, [settings.score, settings.selection]] = np.nan
+    return hidden
 
 
 def write_analysis(analysis: TaskAnalysis, folder: str | Path, note: Mapping[str, Any]) -> None:

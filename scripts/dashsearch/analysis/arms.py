@@ -218,6 +218,7 @@ def arms_table(ledger: pd.DataFrame, space: Space, settings: AnalysisSettings) -
             "arm_seed": arm_seed,
             "sampling": settings.sampling(str(arm)),
             "n": len(run),
+            "partial": int((run["fidelity"] < 1).sum()),
             **{status: int(statuses.get(status, 0)) for status in STATUSES},
             f"best_{settings.selection}": incumbents.selection[-1],
             f"{settings.score}_of_best": incumbents.reported[-1],

@@ -116,6 +116,7 @@ def _task_section(task: TaskReport, figures: Mapping[str, Figure]) -> dict[str, 
         "marked_clips": dict(sorted(task.marked_clips.items())),
         "sample_frames": _picture(task.sample_frames),
         "n_experiments": task.summary["n_experiments"],
+        "n_partial": task.summary["n_partial"],
         "cells": task.summary["space"]["cells"],
         "provenance": [*_flat(task.provenance), *_flat(task.splits, "splits")],
     }

@@ -141,6 +141,22 @@ def test_failures_are_counted_with_their_reasons(folder, ledger):
     assert sum(entry["n"] for entry in failures) == (ledger["status"] != "ok").sum()
 
 
+def test_a_shorter_training_spends_budget_but_never_leads_or_explains(ledger):
+    short = ledger.copy()
+    best = short.loc[short["arm"] == "random", "val_map"].idxmax()
+    short.loc[best, "fidelity"] = 1 / 3
+    analysis = analyse_task(short, SPACE, SETTINGS)
+    arms = analysis.tables["arms.csv"].set_index(["arm", "arm_seed"])
+    run = arms.loc[("random", short.loc[best, "arm_seed"])]
+    assert (run["n"], run["partial"]) == (24, 1)
+    assert run["best_val_map"] < ledger.loc[best, "val_map"]
+    assert run["best_experiment_id"] != ledger.loc[best, "experiment_id"]
+    assert analysis.documents["summary.json"]["n_partial"] == 1
+    pairs = analysis.tables["pair_means.csv"]
+    whole = analyse_task(ledger, SPACE, SETTINGS).tables["pair_means.csv"]
+    assert pairs["n"].sum() == whole["n"].sum() - 1
+
+
 def test_a_run_in_which_everything_failed_is_analysed_and_says_so(ledger, tmp_path):
     broken = ledger[ledger["arm"] == "random"].copy()
     broken["status"] = "failed"
