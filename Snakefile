@@ -22,6 +22,7 @@ if config["evaluator"] == "train":
 
     include: "rules/clips.smk"
     include: "rules/features.smk"
+    include: "rules/agents.smk"
     include: "rules/search.smk"
 
 else:

@@ -6,6 +6,8 @@ from dashsearch.clips.adapters import read_data_set
 from dashsearch.config import check_budgets, validate_config
 from dashsearch.errors import InputError
 from dashsearch.features.registry import NETWORK_FAMILIES, load_registry
+from dashsearch.search.agents.secrets import check_keys
+from dashsearch.search.agents.settings import EMBEDDED_MODEL, needs_embedded_model
 from dashsearch.search.settings import TERMS, WITHOUT_START, batches_of
 from dashsearch.space.files import load_space
 from dashsearch.training.levels import check_space
@@ -46,6 +48,7 @@ try:
     SPACE_FILE = resource_path(config["space"])
     SPACE = load_space(SPACE_FILE)
     check_budgets(config, SPACE)
+    check_keys(config)
     for name, path in config["tables"].items():
         if not Path(path).is_file():
             raise InputError(
@@ -81,10 +84,20 @@ READ_OUTS = REGISTRY.shared(EXTRACTED)
 TRAINED_TASKS = list(config["tasks"]) if IS_TRAINED else []
 SHARDS = config["training"]["shards"]
 # Seeds of an arm that one job looks up in a table, by the name of their file.
+AGENT_ARMS = [name for name, arm in config["arms"].items() if arm["policy"] == "agents"]
+POLICY_ARMS = [name for name in config["arms"] if name not in AGENT_ARMS]
+PROMPT_FOLDER = resource_path("resources/prompts")
+PRICE_FILE = resource_path(config["agents"]["prices"])
 BATCHES = {name: batches_of(arm["seeds"]) for name, arm in config["arms"].items()}
 
 
+def one_of(names):
+    """A pattern that only these names match; none of them matches an impossible one."""
+    return "|".join(names) or "(?!)"
+
+
 wildcard_constraints:
+    model=EMBEDDED_MODEL,
     task="|".join(config["tasks"]),
     arm="|".join(config["arms"]),
     seed=r"\d+",
@@ -216,6 +229,41 @@ def get_earlier_costs(wildcards):
         seed=wildcards.seed,
         round=range(int(wildcards.round)),
     )
+
+
+def get_earlier_calls(wildcards):
+    """The calls of earlier rounds: what is left of an arm's budget."""
+    return expand(
+        "results/{task}/arms/{arm}/seed{seed}/round{round}/calls.parquet",
+        round=range(int(wildcards.round)),
+        **{name: wildcards[name] for name in ("task", "arm", "seed")},
+    )
+
+
+def get_round_calls(wildcards):
+    """The calls of every round of an arm."""
+    return expand(
+        "results/{task}/arms/{arm}/seed{seed}/round{round}/calls.parquet",
+        round=range(config["arms"][wildcards.arm]["rounds"]),
+        **dict(wildcards.items()),
+    )
+
+
+def get_embedded_model(wildcards):
+    """The unpacked language model that comes with a package, for arms that use it."""
+    agents = config["arms"][wildcards.arm]["agents"]
+    needed = needs_embedded_model(agents)
+    return ancient(f"results/models/{EMBEDDED_MODEL}") if needed else []
+
+
+def get_arm_calls(wildcards):
+    """The calls of every arm of language models of all tasks."""
+    return [
+        f"results/{task}/arms/{arm}/seed{seed}/calls.parquet"
+        for task in config["tasks"]
+        for arm in AGENT_ARMS
+        for seed in config["arms"][arm]["seeds"]
+    ]
 
 
 def get_arm_files(name):

@@ -11,6 +11,8 @@ rule propose_round:
         proposals="results/{task}/arms/{arm}/seed{seed}/round{round}/proposals.jsonl",
     log:
         "logs/{task}/propose_round/{arm}-{seed}-{round}.log",
+    wildcard_constraints:
+        arm=one_of(POLICY_ARMS),
     conda:
         "../envs/search.yaml"
     resources:

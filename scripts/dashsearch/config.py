@@ -15,6 +15,7 @@ from pydantic import Field, ValidationError, model_validator
 from dashsearch.clips.adapters import ADAPTERS, DataSetTask
 from dashsearch.clips.settings import TaskSettings, Windows
 from dashsearch.errors import InputError
+from dashsearch.search.agents.settings import AGENT_SETTINGS, AgentCalls
 from dashsearch.search.policies.grid import grid_places
 from dashsearch.search.settings import ARM_SETTINGS, AnyArm
 from dashsearch.space.space import Space
@@ -27,7 +28,7 @@ Count = Annotated[int, Field(ge=1)]
 
 
 # Folders beside those of the tasks, and headings of the report.
-RESERVED_TASK_NAMES = {"report", "benchmarks", "answers", "reading", "provenance"}
+RESERVED_TASK_NAMES = {"report", "benchmarks", "models", "answers", "reading", "provenance"}
 
 
 class EmbeddedTask(TaskSettings):
@@ -154,6 +155,7 @@ class Config(StrictModel):
     tables: Annotated[
         dict[Name, str], Field(description="factorial file by task, for the evaluator `table`")
     ] = Field(default={})
+    agents: AgentCalls = AgentCalls()
     features: Features = Features()
     training: Training = Training()
     analysis: Analysis = Analysis()
@@ -179,9 +181,19 @@ class Config(StrictModel):
         return self
 
     @model_validator(mode="after")
+    def _agents_train(self) -> Self:
+        names = [name for name, arm in self.arms.items() if arm.policy == "agents"]
+        if names and self.evaluator == "table":
+            raise ValueError(
+                f"arms.{names[0]} asks language models, round by round; set evaluator to train"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _budgets_can_end(self) -> Self:
         for name, arm in self.arms.items():
-            if arm.budget_usd is not None and not self.training.usd_per_hour:
+            is_free = not self.training.usd_per_hour and arm.policy != "agents"
+            if arm.budget_usd is not None and is_free:
                 raise ValueError(
                     f"arms.{name}.budget_usd never ends without a price; set training.usd_per_hour"
                 )
@@ -283,13 +295,17 @@ def _keys(location: tuple[str | int, ...]) -> list[str | int]:
     return [
         part
         for place, part in enumerate(location)
-        if part != "[key]" and not (place == 2 and location[0] in _UNIONS)
+        if part != "[key]"
+        and not (place == 2 and location[0] in _UNIONS)
+        and not (place == 5 and location[3:4] == ("agents",))
     ]
 
 
 def _known_keys(location: tuple[str | int, ...]) -> list[str]:
     """Return the keys that a part of the config may have."""
     model: type[StrictModel] = Config
+    if location[3:4] == ("agents",) and len(location) > 5:
+        return list(AGENT_SETTINGS[str(location[5])].model_fields)
     for place, part in enumerate(location):
         in_union = location[0] in _UNIONS
         if place == 2 and in_union:

@@ -4,7 +4,7 @@ import glob
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,12 @@ def write_json(target: str | os.PathLike[str], value: Any) -> None:
     """Write `value` as readable JSON with sorted keys; NaN and infinity are refused."""
     with replacing(target) as path:
         path.write_text(json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n")
+
+
+def write_json_lines(target: str | os.PathLike[str], values: Iterable[Any]) -> None:
+    """Write one JSON document a line, each in canonical form."""
+    with replacing(target) as path:
+        path.write_text("".join(canonical_json(value) + "\n" for value in values))
 
 
 def read_json(path: str | os.PathLike[str]) -> Any:

@@ -13,7 +13,13 @@ import pyarrow.parquet as pq
 from dashsearch.errors import InputError
 from dashsearch.files import canonical_json, replacing
 
-ARROW_TYPES = {"string": pa.string(), "int64": pa.int64(), "float64": pa.float64()}
+# "Int64" is an integer that a row may lack, under the name that pandas gives it.
+ARROW_TYPES = {
+    "string": pa.string(),
+    "int64": pa.int64(),
+    "Int64": pa.int64(),
+    "float64": pa.float64(),
+}
 PROVENANCE_KEY = b"dashsearch"
 
 
@@ -28,7 +34,7 @@ def write_table(
     Parameters
     ----------
     columns
-        Type by name: ``"string"``, ``"int64"`` or ``"float64"``.
+        Type by name: ``"string"``, ``"int64"``, ``"Int64"`` (may be missing) or ``"float64"``.
     note
         What made the file, from `dashsearch.provenance.provenance`.
 
@@ -40,7 +46,7 @@ def write_table(
     _check_columns(list(frame.columns), columns, target)
     arrays = [
         pa.array(frame[name].to_list(), type=ARROW_TYPES[kind], from_pandas=True)
-        if kind == "string"
+        if kind in ("string", "Int64")
         else pa.array(frame[name].to_numpy(dtype=kind), type=ARROW_TYPES[kind])
         for name, kind in columns.items()
     ]
@@ -55,6 +61,9 @@ def read_table(path: str | os.PathLike[str], columns: Mapping[str, str]) -> pd.D
     table = pq.read_table(path)
     _check_columns(table.column_names, columns, path)
     frame: pd.DataFrame = table.to_pandas()
+    for name, kind in columns.items():
+        if kind == "Int64" and table[name].null_count:
+            frame[name] = pd.array(table[name].to_pylist(), dtype="Int64")
     return frame
 
 
@@ -71,12 +80,16 @@ def frame_of(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> p
     """Build a frame with these columns from rows; a score that a row lacks becomes NaN."""
     data = {
         name: pd.Series(
-            [row.get(name, float("nan")) if kind == "float64" else row[name] for row in rows],
-            dtype="str" if kind == "string" else kind,
+            [_value(row, name, kind) for row in rows], dtype="str" if kind == "string" else kind
         )
         for name, kind in columns.items()
     }
     return pd.DataFrame(data)
+
+
+def _value(row: Mapping[str, Any], name: str, kind: str) -> Any:
+    value = row.get(name, float("nan")) if kind == "float64" else row[name]
+    return float("nan") if kind == "float64" and value is None else value
 
 
 def _check_columns(

@@ -7,8 +7,8 @@ from dataclasses import fields
 from pathlib import Path
 
 from dashsearch.errors import InputError
-from dashsearch.files import canonical_json, replacing
-from dashsearch.ledger.schema import Proposal
+from dashsearch.files import write_json_lines
+from dashsearch.ledger.schema import NO_CELL, Proposal
 from dashsearch.space.space import Space
 
 
@@ -16,8 +16,7 @@ def write_proposals(
     target: str | os.PathLike[str], proposals: Sequence[Proposal], space: Space
 ) -> None:
     """Write one proposal a line, with the levels of its cell spelt out."""
-    with replacing(target) as path:
-        path.write_text("".join(canonical_json(p.row(space)) + "\n" for p in proposals))
+    write_json_lines(target, [proposal.row(space) for proposal in proposals])
 
 
 def read_proposals(path: str | os.PathLike[str], space: Space) -> list[Proposal]:
@@ -39,6 +38,9 @@ def read_proposals(path: str | os.PathLike[str], space: Space) -> list[Proposal]
             raise InputError(
                 f"{path} line {number} is not a proposal ({error}); propose the round again."
             ) from None
+        if proposal.cell == NO_CELL and proposal.status == "invalid":
+            proposals.append(proposal)
+            continue
         if space.index(cell) != proposal.cell:
             raise InputError(
                 f"{path} line {number}: its levels are not those of cell {proposal.cell} in space "

@@ -5,6 +5,7 @@ that a later proposal may read) and the test scores (sealed until the arm is clo
 devices live beside the ledger in `costs.parquet`, because two equal runs must give equal ledgers.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -12,6 +13,7 @@ from dashsearch.files import digest
 from dashsearch.space.space import Space
 
 LEDGER_SCHEMA = "ledger/4"
+NO_CELL = -1
 
 Status = Literal["ok", "diverged", "failed", "invalid", "duplicate"]
 STATUSES: tuple[Status, ...] = ("ok", "diverged", "failed", "invalid", "duplicate")
@@ -38,6 +40,28 @@ IDENTITY_COLUMNS: dict[str, str] = {
     "seed": "int64",
 }
 OUTCOME_COLUMNS: dict[str, str] = {"status": "string", "reason": "string"}
+# One row per call of a language model, beside the ledger: latencies are clocks.
+CALL_COLUMNS: dict[str, str] = {
+    "task": "string",
+    "arm": "string",
+    "arm_seed": "int64",
+    "round": "int64",
+    "agent": "string",
+    "turn": "int64",
+    "provider": "string",
+    "model_asked": "string",
+    "model": "string",
+    "request_id": "string",
+    "outcome": "string",
+    "attempts": "int64",
+    "input_tokens": "int64",
+    "cache_read_tokens": "int64",
+    "cache_write_tokens": "int64",
+    "output_tokens": "int64",
+    "usd": "float64",
+    "latency_s": "float64",
+    "recording": "string",
+}
 COST_COLUMNS: dict[str, str] = {
     "experiment_id": "string",
     "train_duration_s": "float64",
@@ -49,13 +73,16 @@ SCORES = ("ap", "map", "map_low", "map_high", "auc", "logloss", "brier", "accura
 
 
 def factor_columns(space: Space) -> dict[str, str]:
-    """Columns that hold the cell's levels: text, int64 or float64, as the levels need."""
+    """Columns that hold the cell's levels: text, integers or floats, as the levels need.
+
+    All of them may be missing: a rejected proposal may have no cell.
+    """
     columns = {}
     for factor in space.factors:
         if any(isinstance(level, str) for level in factor.levels):
             columns[factor.name] = "string"
         elif all(isinstance(level, int) for level in factor.levels):
-            columns[factor.name] = "int64"
+            columns[factor.name] = "Int64"
         else:
             columns[factor.name] = "float64"
     return columns
@@ -97,7 +124,8 @@ class Proposal:
 
     `status` is "" while the experiment is still to be trained; otherwise it is ``"invalid"`` or
     ``"duplicate"`` and `reason` says why. `seed` initialises the training; `fidelity` is the share
-    of the cell's epochs that it runs, 1.0 for all.
+    of the cell's epochs that it runs, 1.0 for all. A proposal without a cell (`NO_CELL`) has no
+    levels and is invalid.
     """
 
     experiment_id: str
@@ -120,7 +148,8 @@ class Proposal:
 
     def row(self, space: Space) -> dict[str, Any]:
         """Return the row of `proposal_columns`."""
-        return {**self.__dict__, **space.cell(self.cell)}
+        none: Mapping[str, Any] = dict.fromkeys(space.names)
+        return {**self.__dict__, **(none if self.cell == NO_CELL else space.cell(self.cell))}
 
 
 def experiment_id(

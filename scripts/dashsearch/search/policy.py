@@ -7,7 +7,7 @@ rows, so a killed arm goes on from its files alone.
 import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from dashsearch.ledger.schema import Kind, Source, Status
 
@@ -28,6 +28,12 @@ class Suggestion:
         Who chose the cell: the policy, the start that all arms share, or an audit.
     fidelity
         Share of the cell's epochs that is trained, in (0, 1].
+    agent, model
+        Who chose the cell within the policy, and the model that answered; "": the policy itself.
+    parent_cell
+        Cell of the same policy's suggestion that this one varies; it becomes the `parent`.
+    status, reason
+        ``"invalid"`` and why, for what was suggested against the rules; its cell is `NO_CELL`.
     """
 
     cell: int
@@ -36,13 +42,19 @@ class Suggestion:
     parent: str = ""
     source: Source = "policy"
     fidelity: float = 1.0
+    agent: str = ""
+    model: str = ""
+    parent_cell: int | None = None
+    status: Literal["", "invalid"] = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True)
 class Result:
     """What a policy is told of an earlier experiment of its arm: validation only, failures too.
 
-    A duplicate is told with status and score of the experiment that it repeats.
+    `reason` is the message of a failure: data, never an instruction. A
+    duplicate is told with status and score of the experiment that it repeats.
     """
 
     experiment_id: str
@@ -53,6 +65,8 @@ class Result:
     parent: str = ""
     source: Source = "policy"
     fidelity: float = 1.0
+    agent: str = ""
+    reason: str = ""
 
     @property
     def score(self) -> float:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from dashsearch.errors import InputError
+from dashsearch.files import digest
 from dashsearch.ledger.schema import Proposal, experiment_id
 from dashsearch.search.policy import Policy, Result, Suggestion
 from dashsearch.search.registry import WHOLE_SEQUENCE, build_policy
@@ -44,18 +45,23 @@ class Arm:
     terms: Terms = field(default_factory=Terms)
 
 
-def propose_round(arm: Arm, space: Space, past: Past, round_: int, n: int) -> list[Proposal]:
+def propose_round(
+    arm: Arm, space: Space, past: Past, round_: int, n: int, *, policy: Policy | None = None
+) -> list[Proposal]:
     """Ask for `n` experiments: the shared start first, then audits and the policy's own.
 
     Parameters
     ----------
     past
         The results of the arm's earlier rounds, all that a policy ever sees.
+    policy
+        Asked instead of the one that the arm names; it is told the past here.
 
     Returns
     -------
     list of Proposal
-        One per slot. What was proposed before (same cell, replicate and fidelity) has the status
+        One per slot; fewer where the policy has no more to suggest, as an agent may. What was
+        proposed before (same cell, replicate and fidelity) has the status
         ``"duplicate"`` and is not trained, but has spent its slot.
     """
     told = sum(map(len, past))
@@ -71,8 +77,12 @@ def propose_round(arm: Arm, space: Space, past: Past, round_: int, n: int) -> li
             names = (arm.campaign_seed, arm.task, arm.name, arm.seed, "audit", told + slot)
             given[slot] = Suggestion(audit_cell(space, *names), source="audit")
     pending = [suggestion.cell for suggestion in given.values()]
-    asked = iter(_policy(arm, space, past, round_).ask(n - len(given), pending))
-    suggestions = [given[slot] if slot in given else next(asked) for slot in range(n)]
+    policy = policy or _policy(arm, space, round_)
+    for results in past:
+        policy.tell(results)
+    asked = iter(policy.ask(n - len(given), pending))
+    filled = [given[slot] if slot in given else next(asked, None) for slot in range(n)]
+    suggestions = [suggestion for suggestion in filled if suggestion is not None]
     return _as_proposals(suggestions, arm, space, past, round_)
 
 
@@ -114,6 +124,8 @@ def results_of(history: pd.DataFrame, round_: int) -> list[list[Result]]:
             parent=row["parent"],
             source=row["source"],
             fidelity=row["fidelity"],
+            agent=row["agent"],
+            reason=row["reason"],
         )
         # A duplicate has the outcome of what it repeats.
         result = first.setdefault(result.experiment_id, result)
@@ -128,15 +140,12 @@ def _source(terms: Terms, space: Space, place: int) -> str:
     return "audit" if terms.is_audit(place - start) else "policy"
 
 
-def _policy(arm: Arm, space: Space, past: Past, round_: int) -> Policy:
-    """Build the arm's policy with the generator of this round, and tell it the past."""
+def _policy(arm: Arm, space: Space, round_: int) -> Policy:
+    """Build the arm's policy with the generator of this round."""
     names = (arm.campaign_seed, arm.task, arm.name, arm.seed, "policy")
     place = () if arm.policy in WHOLE_SEQUENCE else (round_,)
     rng = np.random.default_rng(derive_seed(*names, *place))
-    policy = build_policy(arm.policy, space, rng, arm.settings)
-    for results in past:
-        policy.tell(results)
-    return policy
+    return build_policy(arm.policy, space, rng, arm.settings)
 
 
 def _as_proposals(
@@ -145,19 +154,17 @@ def _as_proposals(
     known = {result.experiment_id for results in past for result in results}
     proposals = []
     for slot, suggestion in enumerate(suggestions):
-        seed = derive_seed(
-            arm.campaign_seed, arm.task, "train", suggestion.cell, suggestion.replicate
-        )
-        identity = experiment_id(
-            arm.task,
-            space,
-            suggestion.cell,
-            seed,
-            arm.trainer_version,
-            fidelity=suggestion.fidelity,
+        seed = _training_seed(arm, suggestion.cell, suggestion.replicate)
+        identity = (
+            digest([arm.task, arm.name, arm.seed, round_, slot, suggestion.reason])
+            if suggestion.status
+            else _identity(arm, space, suggestion)
         )
         duplicate = identity in known
         known.add(identity)
+        parent = suggestion.parent
+        if suggestion.parent_cell is not None:
+            parent = _identity(arm, space, Suggestion(suggestion.parent_cell))
         proposals.append(
             Proposal(
                 experiment_id=identity,
@@ -166,17 +173,33 @@ def _as_proposals(
                 arm_seed=arm.seed,
                 round=round_,
                 slot=slot,
-                agent=arm.policy,
-                model="",
+                agent=suggestion.agent or arm.policy,
+                model=suggestion.model,
                 source=suggestion.source,
                 kind=suggestion.kind,
-                parent=suggestion.parent,
+                parent=parent,
                 cell=suggestion.cell,
                 replicate=suggestion.replicate,
                 fidelity=suggestion.fidelity,
                 seed=seed,
-                status="duplicate" if duplicate else "",
-                reason=f"this arm already proposed {identity}" if duplicate else "",
+                status=suggestion.status or ("duplicate" if duplicate else ""),
+                reason=suggestion.reason
+                or (f"this arm already proposed {identity}" if duplicate else ""),
             )
         )
     return proposals
+
+
+def _training_seed(arm: Arm, cell: int, replicate: int) -> int:
+    return derive_seed(arm.campaign_seed, arm.task, "train", cell, replicate)
+
+
+def _identity(arm: Arm, space: Space, suggestion: Suggestion) -> str:
+    return experiment_id(
+        arm.task,
+        space,
+        suggestion.cell,
+        _training_seed(arm, suggestion.cell, suggestion.replicate),
+        arm.trainer_version,
+        fidelity=suggestion.fidelity,
+    )

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from dashsearch.search.agents.settings import AnyAgent, Ideas, check_names
 from dashsearch.strict import StrictModel
 
 Count = Annotated[int, Field(ge=1)]
@@ -136,6 +137,31 @@ class BohbStyleArm(AdaptiveArm):
     ] = 3
 
 
+class AgentsArm(AdaptiveArm):
+    """Language models, alone or together, and classical policies beside them.
+
+    The budgets are hard caps of the arm, checked before and after every call.
+    """
+
+    policy: Literal["agents"]
+    agents: Annotated[list[AnyAgent], Field(min_length=1, max_length=8)]
+    ideas: Ideas = Ideas()
+    budget_calls: Annotated[
+        Count | None, Field(description="requests that are sent, repetitions included")
+    ] = None
+    budget_tokens: Annotated[Count | None, Field(description="of prompts and replies")] = None
+    budget_wall_s: Annotated[
+        Positive | None, Field(description="seconds in calls, waits included")
+    ] = None
+
+    @model_validator(mode="after")
+    def _names(self) -> Self:
+        check_names(self.agents)
+        if all(agent.provider == "policy" for agent in self.agents):
+            raise ValueError("agents holds no language model; use the policy itself as an arm")
+        return self
+
+
 AnyArm = Annotated[
     DesignedArm
     | GridArm
@@ -145,7 +171,8 @@ AnyArm = Annotated[
     | TpeArm
     | GaussianProcessArm
     | SmacArm
-    | BohbStyleArm,
+    | BohbStyleArm
+    | AgentsArm,
     Field(discriminator="policy"),
 ]
 
@@ -159,13 +186,23 @@ ARM_SETTINGS: dict[str, type[ArmSettings]] = {
     "gp": GaussianProcessArm,
     "smac": SmacArm,
     "bohb_style": BohbStyleArm,
+    "agents": AgentsArm,
 }
 # What an arm has beside the settings that its policy is built with.
-TERMS = (*ArmSettings.model_fields, "policy", "audit_share")
+TERMS = (
+    *ArmSettings.model_fields,
+    *("policy", "audit_share", "budget_calls", "budget_tokens", "budget_wall_s"),
+)
 # These are samples, not searches: a shared start would spoil the balance that they are made for.
 WITHOUT_START = ("designed", "grid")
 # Seeds that one job looks up in a table.
 SEEDS_PER_JOB = 50
+
+
+def default_settings(policy: str) -> dict[str, Any]:
+    """Return the settings that a policy has when an arm sets none of its own."""
+    arm = ARM_SETTINGS[policy].model_validate({"policy": policy, "experiments_per_round": 1})
+    return {name: value for name, value in arm if name not in TERMS}
 
 
 def batches_of(seeds: Sequence[int]) -> dict[str, list[int]]:

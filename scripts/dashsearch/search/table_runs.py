@@ -65,4 +65,6 @@ def _result(proposal: Proposal, found: Evaluation) -> Result:
         proposal.parent,
         proposal.source,
         proposal.fidelity,
+        proposal.agent,
+        found.reason,
     )

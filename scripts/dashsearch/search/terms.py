@@ -36,10 +36,14 @@ class Terms:
         """Say which budget `train_s` seconds of training have used up, "" while none has been."""
         if self.train_s is not None and train_s >= self.train_s:
             return f"{train_s:.0f} of {self.train_s:.0f} s of training are spent"
-        usd = train_s * self.usd_per_hour / 3600
+        usd = self.price_of(train_s)
         if self.usd is not None and usd >= self.usd:
             return f"{usd:.2f} of {self.usd:.2f} USD are spent"
         return ""
+
+    def price_of(self, train_s: float) -> float:
+        """Return what so many seconds of training cost in USD."""
+        return train_s * self.usd_per_hour / 3600
 
     def is_audit(self, place: int) -> bool:
         """Say whether the experiment at `place` (from 0 behind the start) is an audit.

@@ -1,5 +1,5 @@
 """Networks of torchvision and transformers import here, also beside a CPU build of torch."""
 
-from dashsearch.features.networks import shim
+from dashsearch import torchvision_shim
 
-__all__ = ["shim"]
+__all__ = ["torchvision_shim"]

@@ -144,10 +144,10 @@ def test_a_download_is_checked_against_its_name_and_kept(tmp_path, monkeypatch):
 def test_operators_are_declared_only_where_they_do_not_load():
     """In a process of its own: the compiled library loads, or else its operators are declared."""
     code = (
-        "from dashsearch.features.networks import shim\n"
+        "from dashsearch import torchvision_shim\n"
         "import torchvision\n"
         "from torchvision.extension import _has_ops\n"
-        "assert (shim.LIBRARY is None) == _has_ops(), (shim.LIBRARY, _has_ops())\n"
+        "assert (torchvision_shim.LIBRARY is None) == _has_ops(), (torchvision_shim.LIBRARY, _has_ops())\n"
     )
     there = {**os.environ, "PYTHONPATH": str(ROOT / "scripts")}
     subprocess.run([sys.executable, "-c", code], check=True, env=there)

@@ -3,9 +3,7 @@
 import torch
 import transformers as t
 
-from dashsearch.features.networks import shim
-
-__all__ = ["FAMILIES", "save_model", "shim"]
+__all__ = ["FAMILIES", "save_model", "torchvision_shim"]
 
 LAYERS = {
     "hidden_size": 32,

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 LIBRARY = Path(__file__).parents[3] / "scripts/dashsearch"
-GROUND = {"errors", "files", "jobs", "provenance", "seeds", "strict", "tables"}
+GROUND = {"errors", "files", "jobs", "provenance", "seeds", "strict", "tables", "torchvision_shim"}
 ARROWS = {
     "space": set(),
     "clips": set(),
@@ -71,6 +71,9 @@ def users_of(library):
         ("optuna", "search/policies/optuna_search.py"),
         ("smac", "search/policies/forest.py"),
         ("ConfigSpace", "search/policies/forest.py"),
+        ("anthropic", "search/agents/anthropic_api.py"),
+        ("google", "search/agents/google_api.py"),
+        ("llguidance", "search/agents/local.py"),
     ],
 )
 def test_a_heavy_library_is_imported_in_one_place(library, home):
@@ -79,7 +82,5 @@ def test_a_heavy_library_is_imported_in_one_place(library, home):
 
 
 def test_torch_is_imported_only_where_it_computes():
-    users = users_of("torch")
-    assert all(
-        user.startswith("training/") or user.startswith("features/networks/") for user in users
-    )
+    homes = ("training/", "features/networks/", "search/agents/local.py", "torchvision_shim.py")
+    assert all(user.startswith(homes) for user in users_of("torch"))

@@ -1,0 +1,14 @@
+"""Write the embedded language model as safetensors, from which it loads in a second."""
+
+from pathlib import Path
+
+from dashsearch.files import write_json
+from dashsearch.jobs import job
+from dashsearch.provenance import provenance
+from dashsearch.search.agents.local import unpack_model
+
+with job(snakemake.log[0]):
+    folder = Path(snakemake.output.model)
+    inputs = unpack_model(snakemake.wildcards.model, folder)
+    note = provenance("model/1", libraries=("torch", "transformers"), inputs=inputs)
+    write_json(folder / "provenance.json", note)
