@@ -65,17 +65,19 @@ def propose_round(
         ``"duplicate"`` and is not trained, but has spent its slot.
     """
     told = sum(map(len, past))
-    sources = [_source(arm.terms, space, told + slot) for slot in range(n)]
+    done = sum(result.source == "audit" for results in past for result in results)
     start = start_cells(
         space, arm.terms, campaign_seed=arm.campaign_seed, task=arm.task, arm_seed=arm.seed
     )
     given: dict[int, Suggestion] = {}
-    for slot, source in enumerate(sources):
-        if source == "start":
-            given[slot] = Suggestion(start[told + slot], source="start")
-        elif source == "audit":
-            names = (arm.campaign_seed, arm.task, arm.name, arm.seed, "audit", told + slot)
+    for slot in range(n):
+        place = told + slot
+        if place < len(start):
+            given[slot] = Suggestion(start[place], source="start")
+        elif arm.terms.is_audit(place - len(start), done):
+            names = (arm.campaign_seed, arm.task, arm.name, arm.seed, "audit", done)
             given[slot] = Suggestion(audit_cell(space, *names), source="audit")
+            done += 1
     pending = [suggestion.cell for suggestion in given.values()]
     policy = policy or _policy(arm, space, round_)
     for results in past:
@@ -131,13 +133,6 @@ def results_of(history: pd.DataFrame, round_: int) -> list[list[Result]]:
         result = first.setdefault(result.experiment_id, result)
         rounds.setdefault(row["round"], []).append(result)
     return [rounds[each] for each in sorted(rounds)]
-
-
-def _source(terms: Terms, space: Space, place: int) -> str:
-    start = min(terms.shared_start, space.size)
-    if place < start:
-        return "start"
-    return "audit" if terms.is_audit(place - start) else "policy"
 
 
 def _policy(arm: Arm, space: Space, round_: int) -> Policy:

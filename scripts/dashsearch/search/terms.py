@@ -45,12 +45,13 @@ class Terms:
         """Return what so many seconds of training cost in USD."""
         return train_s * self.usd_per_hour / 3600
 
-    def is_audit(self, place: int) -> bool:
+    def is_audit(self, place: int, done: int) -> bool:
         """Say whether the experiment at `place` (from 0 behind the start) is an audit.
 
-        Audits are spread evenly, so that any first part of an arm holds its share of them.
+        Audits are spread evenly, so that any first part of an arm holds its share of them; `done`
+        were made before.
         """
-        return int((place + 1) * self.audit_share) > int(place * self.audit_share)
+        return int((place + 1) * self.audit_share) > done
 
 
 def start_cells(
