@@ -6,6 +6,7 @@ from dashsearch.clips.adapters import read_data_set
 from dashsearch.config import check_budgets, validate_config
 from dashsearch.errors import InputError
 from dashsearch.features.registry import NETWORK_FAMILIES, load_registry
+from dashsearch.search.agents.prices import check_prices
 from dashsearch.search.agents.secrets import check_keys
 from dashsearch.search.agents.settings import EMBEDDED_MODEL, needs_embedded_model
 from dashsearch.search.settings import TERMS, WITHOUT_START, batches_of
@@ -49,6 +50,7 @@ try:
     SPACE = load_space(SPACE_FILE)
     check_budgets(config, SPACE)
     check_keys(config)
+    check_prices(config, resource_path(config["agents"]["prices"]))
     for name, path in config["tables"].items():
         if not Path(path).is_file():
             raise InputError(

@@ -19,6 +19,7 @@ rule report:
         windows=expand("results/{task}/clips/windows.parquet", task=TRAINED_TASKS),
         splits=expand("results/{task}/splits.json", task=TRAINED_TASKS),
         sheets=expand("results/{task}/clips/contact_sheet.png", task=TRAINED_TASKS),
+        calls=get_arm_calls,
         template=str(Path(workflow.basedir, "resources/report/page.html.j2")),
         stylesheet=str(Path(workflow.basedir, "resources/report/page.css")),
     output:

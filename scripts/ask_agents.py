@@ -4,7 +4,8 @@ from pathlib import Path
 
 from dashsearch.files import write_json_lines
 from dashsearch.jobs import job
-from dashsearch.ledger.closing import join_calls, join_costs, read_history
+from dashsearch.ledger.calls import join_calls
+from dashsearch.ledger.closing import join_costs, read_history
 from dashsearch.ledger.proposals import write_proposals
 from dashsearch.ledger.schema import CALL_COLUMNS
 from dashsearch.provenance import provenance

@@ -1,7 +1,7 @@
 """Join the calls of an arm's rounds: what language models were asked, and what it cost."""
 
 from dashsearch.jobs import job
-from dashsearch.ledger.closing import join_calls
+from dashsearch.ledger.calls import join_calls
 from dashsearch.ledger.schema import CALL_COLUMNS
 from dashsearch.provenance import provenance
 from dashsearch.tables import write_table

@@ -5,12 +5,14 @@ from pathlib import Path
 from dashsearch.clips.splits import read_splits
 from dashsearch.clips.window_index import read_marked_clips
 from dashsearch.jobs import job
+from dashsearch.ledger.calls import join_calls, summarise_calls
 from dashsearch.report.page import write_report
 from dashsearch.report.task import TaskReport
 
 with job(snakemake.log[0]):
     params, inputs = snakemake.params, snakemake.input
     tasks = []
+    calls = join_calls(inputs.calls)
     for place, name in enumerate(params.tasks):
         if not inputs.splits:  # looked up in a table: there are no clips to tell of
             tasks.append(TaskReport(name, False, Path(inputs.summary[place]).parent))
@@ -22,6 +24,7 @@ with job(snakemake.log[0]):
                 synthetic=params.synthetic[place],
                 analysis_folder=Path(inputs.summary[place]).parent,
                 marked_clips=read_marked_clips(inputs.windows[place]),
+                calls=summarise_calls(calls[calls["task"] == name]),
                 sample_frames=Path(inputs.sheets[place]),
                 splits={
                     "digest": splits["digest"],

@@ -1,8 +1,8 @@
 """A local HTTP stand-in for two vendors of language models, with scripted faults.
 
 It speaks the wire formats of Claude's messages and of Gemini's generateContent, with their token
-counts and errors. What it does with a request is fixed by provider, round and turn, so that a client
-that was killed meets the rest of the same script. Every request is kept.
+counts and errors. What it does with a request is fixed by provider, round and turn, so that a
+client that was killed meets the rest of the same script. Every request is kept.
 """
 
 import hashlib
@@ -110,7 +110,7 @@ def ideas_of(key, schema, count, turn):
     return ideas
 
 
-def _reply(behaviour, request, schema, key, turn, round_):
+def _reply(behaviour, request, schema, key, turn):
     bounds = schema["properties"]["ideas"]
     count = bounds.get("minItems", 3 if turn == 1 else 1)
     ideas = ideas_of(key, schema, count, turn)
@@ -148,7 +148,9 @@ def _handler(models):
             if "count_tokens" in self.path or "countTokens" in self.path:
                 models.counted += 1
                 n = sum(map(len, texts)) // 4
-                self._send(200, {"input_tokens": n} if provider == "anthropic" else {"totalTokens": n})
+                self._send(
+                    200, {"input_tokens": n} if provider == "anthropic" else {"totalTokens": n}
+                )
                 return
             key = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:16]
             round_ = int(re.search(r"^Round (\d+)\.", texts[1], re.MULTILINE)[1]) - 1
@@ -167,7 +169,7 @@ def _handler(models):
                     if provider == "anthropic"
                     else body["generationConfig"]["responseJsonSchema"]
                 )
-                text, stop = _reply(behaviour, texts[1], schema, key, turn, round_)
+                text, stop = _reply(behaviour, texts[1], schema, key, turn)
                 usage = _usage(key)
                 model = "another-model" if behaviour == "other_model" else MODELS[provider]
                 if behaviour != "timeout":
@@ -211,8 +213,7 @@ def _texts(provider, body):
 def _usage(key):
     draw = hashlib.sha256(f"usage/{key}".encode()).digest()
     names = ("input", "cache_read", "cache_write", "output")
-    usage = {name: 100 + draw[place] for place, name in enumerate(names)}
-    return usage
+    return {name: 100 + draw[place] for place, name in enumerate(names)}
 
 
 def _claude(text, stop, usage, model, key):

@@ -5,6 +5,7 @@ kill; played again, it goes on from its files.
 """
 
 import json
+import math
 import sys
 from pathlib import Path
 
@@ -93,7 +94,7 @@ def play(folder, settings):
         calls += [_numbers(row) for row in read_json(place / "calls.json")]
         results = []
         for proposal in read_proposals(place / "proposals.jsonl", SPACE):
-            results.append(_result(proposal, past + [results], settings.get("failing", "")))
+            results.append(_result(proposal, [*past, results], settings.get("failing", "")))
             ledger.append({**proposal.row(SPACE), "val_map": results[-1].val_map})
         past.append(results)
     return pd.DataFrame(ledger), frame_of(calls, CALL_COLUMNS)
@@ -117,7 +118,7 @@ def _result(proposal, past, failing):
 
 
 def _plain(usd):
-    return None if usd != usd else usd
+    return None if math.isnan(usd) else usd
 
 
 def _numbers(row):

@@ -6,12 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from dashsearch.errors import InputError
-from dashsearch.ledger.schema import (
-    CALL_COLUMNS,
-    COST_COLUMNS,
-    sealed_columns,
-    validation_columns,
-)
+from dashsearch.ledger.schema import COST_COLUMNS, sealed_columns, validation_columns
 from dashsearch.space.space import Space
 from dashsearch.tables import frame_of, read_table
 
@@ -88,9 +83,3 @@ def join_costs(costs: Sequence[str | Path]) -> pd.DataFrame:
     """Join the cost tables of an arm's rounds, in the order given (none: an empty table)."""
     frames = [read_table(path, COST_COLUMNS) for path in costs]
     return pd.concat(frames, ignore_index=True) if frames else frame_of([], COST_COLUMNS)
-
-
-def join_calls(calls: Sequence[str | Path]) -> pd.DataFrame:
-    """Join the tables of calls of an arm's rounds, in the order given (none: an empty table)."""
-    frames = [read_table(path, CALL_COLUMNS) for path in calls]
-    return pd.concat(frames, ignore_index=True) if frames else frame_of([], CALL_COLUMNS)

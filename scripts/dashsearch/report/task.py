@@ -1,6 +1,6 @@
 """One task's analysis as the report reads it: everything comes from the files of its folder."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -30,6 +30,8 @@ class TaskReport:
         A picture of sampled frames, or None.
     splits
         Digest of the split and the number of clips on each of its sides; may be nested.
+    calls
+        What language models were asked, from `dashsearch.ledger.calls.summarise_calls`.
     """
 
     name: str
@@ -38,6 +40,7 @@ class TaskReport:
     marked_clips: Mapping[str, str] = field(default_factory=dict)
     sample_frames: Path | None = None
     splits: Mapping[str, Any] = field(default_factory=dict)
+    calls: Sequence[Mapping[str, Any]] = ()
 
     @property
     def title(self) -> str:

@@ -111,9 +111,7 @@ def test_the_stable_part_never_changes_so_that_it_can_be_cached(scripted):
     documents = [json.loads(path.read_text()) for path in recordings(folder)]
     stable = {d["request"]["system"][0]["text"] for d in documents if d["provider"] == "anthropic"}
     stable |= {
-        d["request"]["config"]["system_instruction"]
-        for d in documents
-        if d["provider"] == "google"
+        d["request"]["config"]["system_instruction"] for d in documents if d["provider"] == "google"
     }
     assert len(stable) == 1
 

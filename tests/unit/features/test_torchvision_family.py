@@ -147,7 +147,7 @@ def test_operators_are_declared_only_where_they_do_not_load():
         "from dashsearch import torchvision_shim\n"
         "import torchvision\n"
         "from torchvision.extension import _has_ops\n"
-        "assert (torchvision_shim.LIBRARY is None) == _has_ops(), (torchvision_shim.LIBRARY, _has_ops())\n"
+        "assert (torchvision_shim.LIBRARY is None) == _has_ops(), torchvision_shim.LIBRARY\n"
     )
     there = {**os.environ, "PYTHONPATH": str(ROOT / "scripts")}
     subprocess.run([sys.executable, "-c", code], check=True, env=there)

@@ -3,6 +3,8 @@
 import torch
 import transformers as t
 
+from dashsearch import torchvision_shim
+
 __all__ = ["FAMILIES", "save_model", "torchvision_shim"]
 
 LAYERS = {

@@ -59,6 +59,20 @@ def load_prices(path: str | Path) -> Mapping[tuple[str, str], Price]:
     return prices
 
 
+def check_prices(config: Mapping[str, Any], path: str | Path) -> None:
+    """Check that models of arms with a cap on money have a price; InputError if one has none."""
+    prices = load_prices(path)
+    for name, arm in config["arms"].items():
+        for agent in arm.get("agents", ()):
+            key = (agent["provider"], agent.get("model", ""))
+            if arm["budget_usd"] is not None and key not in prices and "base_url" in agent:
+                raise InputError(
+                    f"config: arms.{name}.budget_usd is set, but {path} has no price for "
+                    f"{key[1]} of {key[0]}; add it to a copy of the file and name that in "
+                    "agents.prices."
+                )
+
+
 def _price(entry: Mapping[str, Any], where: str) -> Price:
     needed = {"provider", "model", "date", "source", "input", "cache_read", "cache_write", "output"}
     missing = sorted(needed - set(entry))
