@@ -13,7 +13,7 @@ demo: .venv/ready
 	@echo "The report is at $(CURDIR)/results/report/index.html"
 
 test: .venv/ready
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
 lint: .venv/ready
 	$(BIN)/ruff check scripts tests benchmarks

@@ -5,7 +5,7 @@ from pathlib import Path
 from dashsearch.files import write_json
 from dashsearch.jobs import job
 from dashsearch.provenance import provenance
-from dashsearch.search.agents.local import unpack_model
+from dashsearch.search.agents.causal_model import unpack_model
 
 with job(snakemake.log[0]):
     folder = Path(snakemake.output.model)

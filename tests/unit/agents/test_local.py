@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from dashsearch.errors import InputError
-from dashsearch.search.agents.local import LocalProvider, unpack_model
+from dashsearch.search.agents.causal_model import unpack_model
+from dashsearch.search.agents.local import LocalProvider
 from dashsearch.search.agents.provider import Prompt
 from dashsearch.search.agents.reply import read_reply, reply_schema
 from dashsearch.search.agents.settings import LocalAgent

@@ -73,7 +73,7 @@ def users_of(library):
         ("ConfigSpace", "search/policies/forest.py"),
         ("anthropic", "search/agents/anthropic_api.py"),
         ("google", "search/agents/google_api.py"),
-        ("llguidance", "search/agents/local.py"),
+        ("llguidance", "search/agents/causal_model.py"),
     ],
 )
 def test_a_heavy_library_is_imported_in_one_place(library, home):
@@ -82,5 +82,10 @@ def test_a_heavy_library_is_imported_in_one_place(library, home):
 
 
 def test_torch_is_imported_only_where_it_computes():
-    homes = ("training/", "features/networks/", "search/agents/local.py", "torchvision_shim.py")
+    homes = (
+        "training/",
+        "features/networks/",
+        "search/agents/causal_model.py",
+        "torchvision_shim.py",
+    )
     assert all(user.startswith(homes) for user in users_of("torch"))
