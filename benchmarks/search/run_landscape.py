@@ -20,9 +20,9 @@ from scipy.stats import bootstrap
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests/unit")]
+sys.path[:0] = [str(ROOT / each) for each in ("scripts", "tests/unit", "benchmarks")]
 
-from setting import save  # noqa: E402
+from record import record  # noqa: E402
 
 from dashsearch.analysis.convergence import expected_best  # noqa: E402
 from dashsearch.factorial.table import FactorialTable, table_columns, write_factorial  # noqa: E402
@@ -161,7 +161,16 @@ def main() -> None:
         "best_score": round(float(np.nanmax(pool)), 5),
         "policies": list(summarise(pd.DataFrame(rows), pool)),
     }
-    save("landscape", figures, "optuna", "smac", "ConfigSpace", "scikit-learn", "numpy")
+    record(
+        HERE / "results.json",
+        "landscape",
+        figures,
+        "optuna",
+        "smac",
+        "ConfigSpace",
+        "scikit-learn",
+        "numpy",
+    )
 
 
 if __name__ == "__main__":

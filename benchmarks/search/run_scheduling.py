@@ -17,9 +17,13 @@ from typing import Any
 
 import pandas as pd
 import yaml
-from setting import save
 
-ROOT = Path(__file__).parents[2]
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+sys.path.insert(0, str(ROOT / "benchmarks"))
+
+from record import record  # noqa: E402
+
 CORES, ROUNDS, PER_ROUND = 2, 20, 10
 TASK = "highway"
 BACKBONES = ["color", "frame_difference"]
@@ -110,8 +114,10 @@ def main() -> None:
         (folder / "space.yaml").write_text(yaml.safe_dump(space, sort_keys=False))
         dag = measure_dag(folder, options.repeats)
         rounds = [measure_rounds(folder, policy) for policy in options.policies]
-    save("dag", dag, "snakemake")
-    save("rounds", {"arms": rounds}, "snakemake", "torch", "optuna", "smac")
+    record(HERE / "results.json", "dag", dag, "snakemake")
+    record(
+        HERE / "results.json", "rounds", {"arms": rounds}, "snakemake", "torch", "optuna", "smac"
+    )
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from dashsearch.files import digest
 from dashsearch.space.space import Space
 
-LEDGER_SCHEMA = "ledger/4"
+LEDGER_SCHEMA = "ledger/5"
 NO_CELL = -1
 
 Status = Literal["ok", "diverged", "failed", "invalid", "duplicate"]

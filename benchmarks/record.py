@@ -1,4 +1,4 @@
-"""What a figure was measured with, and the file that it is kept in."""
+"""Keeps figures with what they were measured with."""
 
 import json
 import os
@@ -9,16 +9,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-RESULTS = Path(__file__).parent / "results.json"
 
-
-def save(section: str, figures: Mapping[str, Any], *libraries: str) -> None:
-    """Replace one section of results.json, with date, device and versions."""
-    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+def record(file: Path, section: str, figures: Mapping[str, Any], *libraries: str) -> None:
+    """Replace one section of a file of results, with date, device and versions."""
+    results = json.loads(file.read_text()) if file.exists() else {}
     results[section] = {
         "date": datetime.now(UTC).date().isoformat(),
         "device": f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores",
         "versions": {each: version(each) for each in libraries},
         **figures,
     }
-    RESULTS.write_text(json.dumps(results, indent=2) + "\n")
+    file.write_text(json.dumps(results, indent=2) + "\n")
