@@ -298,6 +298,15 @@ def get_policy_settings(wildcards):
     return {name: value for name, value in arm.items() if name not in TERMS}
 
 
+# What the estimators are told; the policies of a config say which arms are unbiased samples.
+ANALYSIS_SETTINGS = dict(
+    config["analysis"],
+    seed=config["seed"],
+    designed_arms=get_arms_of("designed"),
+    uniform_arms=get_arms_of("random"),
+)
+
+
 def get_terms(wildcards):
     """Start and audits of an arm; a sample that is made as a whole has neither."""
     arm = config["arms"][wildcards.arm]

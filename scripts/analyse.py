@@ -1,8 +1,9 @@
-"""Analyse a task's ledgers: variance shares, convergence and the dynamics of proposals."""
+"""Answer one question from a task's ledgers; the summary also says what made all answers."""
 
 from pathlib import Path
 
-from dashsearch.analysis.analyse import analyse_task, write_analysis
+from dashsearch.analysis.analyse import analyse
+from dashsearch.analysis.findings import write_findings
 from dashsearch.analysis.ledgers import analysis_note, read_ledgers
 from dashsearch.analysis.settings import AnalysisSettings
 from dashsearch.jobs import job
@@ -16,8 +17,9 @@ with job(snakemake.log[0]):
     for name in ("designed_arms", "uniform_arms"):
         settings[name] = tuple(settings[name])
     settings = AnalysisSettings(**settings)
-    write_analysis(
-        analyse_task(ledger, space, settings),
-        Path(snakemake.output.summary).parent,
-        analysis_note(digests, space, settings, params.trainer),
+    note = analysis_note(digests, space, settings, params.trainer)
+    write_findings(
+        analyse(params.question, ledger, space, settings),
+        Path(snakemake.output.document).parent,
+        note if params.question == "summary" else None,
     )

@@ -105,7 +105,7 @@ def factors_sentence(task: TaskReport) -> str:
 
 def arms_sentence(task: TaskReport) -> str:
     """Compare the arm names at the largest budget that all seeds spent; say whose mean lacks."""
-    n = task.summary["equal_n"]["n"]
+    n = task.convergence["equal_n"]["n"]
     rows = _best_rows(task)
     scored = sorted(
         (row for row in rows if row["reported"] is not None), key=lambda row: -row["reported"]
@@ -213,7 +213,7 @@ def _how(row: Document) -> str:
 
 def _best_rows(task: TaskReport) -> list[dict[str, Any]]:
     """One row per arm name at the common budget: expectations where the order says nothing."""
-    budget = task.summary["equal_n"]
+    budget = task.convergence["equal_n"]
     rows = [row for row in budget["rows"] if row["n"] == budget["n"]]
     by_arm: dict[str, dict[str, Any]] = {}
     for row in rows:

@@ -23,7 +23,7 @@ class TaskReport:
     synthetic
         Whether its clips are rendered: the page then says so wherever the task appears.
     analysis_folder
-        Folder that `dashsearch.analysis.analyse.write_analysis` wrote.
+        Folder that `dashsearch.analysis.findings.write_findings` wrote.
     marked_clips
         Sentence of every clip that could not be used, by clip.
     sample_frames

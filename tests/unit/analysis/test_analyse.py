@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dashsearch.analysis.analyse import analyse_task, write_analysis
+from dashsearch.analysis.analyse import analyse_task
+from dashsearch.analysis.findings import write_findings
 from dashsearch.analysis.ledgers import analysis_note
 from dashsearch.analysis.results import plain
 from dashsearch.analysis.settings import AnalysisSettings
@@ -39,7 +40,7 @@ def ledger():
 @pytest.fixture(scope="module")
 def folder(ledger, tmp_path_factory):
     folder = tmp_path_factory.mktemp("analysis")
-    write_analysis(analyse_task(ledger, SPACE, SETTINGS), folder, NOTE)
+    write_findings(analyse_task(ledger, SPACE, SETTINGS), folder, NOTE)
     return folder
 
 
@@ -56,7 +57,7 @@ def test_every_file_is_written_and_every_document_is_strict_json(folder):
 
 
 def test_equal_ledgers_give_equal_bytes(ledger, folder, tmp_path):
-    write_analysis(analyse_task(ledger.copy(), SPACE, SETTINGS), tmp_path, NOTE)
+    write_findings(analyse_task(ledger.copy(), SPACE, SETTINGS), tmp_path, NOTE)
     for name in FILES:
         assert (tmp_path / name).read_bytes() == (folder / name).read_bytes()
 
@@ -94,7 +95,7 @@ def test_an_arm_deploys_what_leads_on_validation_and_reports_its_test_score(fold
 
 
 def test_arms_are_compared_at_the_largest_budget_that_all_have_spent(folder):
-    equal = json.loads((folder / "summary.json").read_text())["equal_n"]
+    equal = json.loads((folder / "convergence.json").read_text())["equal_n"]
     assert equal["n"] == 24 and equal["budgets"] == [10, 20, 24]
     at_24 = [row for row in equal["rows"] if row["n"] == 24]
     assert {(row["arm"], row["method"]) for row in at_24} == {
@@ -114,7 +115,7 @@ def test_arms_are_compared_at_the_largest_budget_that_all_have_spent(folder):
 
 def test_draws_of_more_than_half_of_a_pool_have_no_interval(ledger):
     one = ledger.groupby("arm", sort=False).head(1)
-    rows = analyse_task(one, SPACE, SETTINGS).documents["summary.json"]["equal_n"]["rows"]
+    rows = analyse_task(one, SPACE, SETTINGS).documents["convergence.json"]["equal_n"]["rows"]
     assert {row["method"] for row in rows} == {"runs", "expectation"}
     for row in rows:
         assert row["selection_interval"] is None and row["reported_interval"] is None
@@ -131,7 +132,7 @@ def test_the_seeds_that_keep_an_arm_name_from_a_mean_are_counted(ledger):
     lost = (broken["arm"] == "evolution") & (broken["arm_seed"] == 2)
     broken.loc[lost, "status"] = "failed"
     broken.loc[lost, ["val_map", "test_map"]] = np.nan
-    rows = analyse_task(broken, SPACE, SETTINGS).documents["summary.json"]["equal_n"]["rows"]
+    rows = analyse_task(broken, SPACE, SETTINGS).documents["convergence.json"]["equal_n"]["rows"]
     row = next(row for row in rows if row["arm"] == "evolution" and row["n"] == 24)
     assert row["reported"] is None and (row["succeeded"], row["seeds"]) == (1, 2)
 
@@ -162,7 +163,7 @@ def test_a_run_in_which_everything_failed_is_analysed_and_says_so(ledger, tmp_pa
     broken["status"] = "failed"
     broken[["val_map", "test_map"]] = np.nan
     everything = pd.concat([ledger, broken.assign(arm="doomed")])
-    write_analysis(analyse_task(everything, SPACE, SETTINGS), tmp_path, NOTE)
+    write_findings(analyse_task(everything, SPACE, SETTINGS), tmp_path, NOTE)
     arms = pd.read_csv(tmp_path / "arms.csv").set_index("arm")
     assert arms.loc["doomed", "best_val_map"].isna().all()
     curves = json.loads((tmp_path / "convergence.json").read_text())["arms"]
@@ -174,7 +175,7 @@ def test_a_run_in_which_everything_failed_is_analysed_and_says_so(ledger, tmp_pa
 def test_tiny_arms_are_analysed_without_a_wrong_number(ledger, n):
     tiny = ledger.groupby(["arm", "arm_seed"], sort=False).head(n)
     documents = analyse_task(tiny, SPACE, SETTINGS).documents
-    assert documents["summary.json"]["equal_n"]["n"] == n
+    assert documents["convergence.json"]["equal_n"]["n"] == n
     assert documents["variance.json"]["one_way"] is None
 
 

@@ -3,7 +3,8 @@ from shutil import copytree
 
 import pytest
 
-from dashsearch.analysis.analyse import analyse_task, write_analysis
+from dashsearch.analysis.analyse import analyse_task
+from dashsearch.analysis.findings import write_findings
 from dashsearch.analysis.ledgers import analysis_note
 from dashsearch.analysis.settings import AnalysisSettings
 from dashsearch.files import read_json, write_json
@@ -38,7 +39,7 @@ def analysed(planted, tmp_path_factory):
     def write(keep=lambda ledger: ledger):
         folder = tmp_path_factory.mktemp("analysis")
         note = analysis_note({"designed/1": "ab"}, SPACE, SETTINGS, "trainer/1-cd")
-        write_analysis(analyse_task(keep(planted), SPACE, SETTINGS), folder, note)
+        write_findings(analyse_task(keep(planted), SPACE, SETTINGS), folder, note)
         return folder
 
     return write

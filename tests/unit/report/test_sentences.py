@@ -61,7 +61,7 @@ def best_rows(altered, change):
         for row in document["equal_n"]["rows"]:
             change(row)
 
-    return sentences.arms_sentence(altered("summary.json", apply))
+    return sentences.arms_sentence(altered("convergence.json", apply))
 
 
 def test_a_score_says_what_its_interval_is(town):

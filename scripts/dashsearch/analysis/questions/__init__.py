@@ -1,0 +1,1 @@
+"""One module a question: what is written about it, put together from the estimators."""
