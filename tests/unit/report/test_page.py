@@ -154,3 +154,27 @@ def test_impossible_reports_are_refused(town, tmp_path):
         write_report([town, town], tmp_path)
     with pytest.raises(InputError, match="analyse task town first"):
         write_report([replace(town, analysis_folder=tmp_path)], tmp_path)
+
+
+def test_language_models_are_billed_on_the_page_and_tiny_ones_called_so(town, tmp_path):
+    bill = {
+        "arm": "local",
+        "agent": "tiny<b>",
+        "models": ["smollm2"],
+        "n": 12,
+        "useful": 11,
+        "repetitions": 2,
+        "prompts": 34567,
+        "replies": 890,
+        "usd": None,
+        "seconds": 7.25,
+    }
+    write_report([replace(town, calls=[bill])], tmp_path)
+    page = Page(tmp_path / "index.html")
+    assert "local tiny<b> smollm2 12 11 2 34,567 890 no price 7.2" in page.text
+    assert "a model of 135 million parameters" in page.text
+    write_report([replace(town, calls=[bill | {"models": ["other"], "usd": 1.234}])], tmp_path)
+    other = Page(tmp_path / "index.html").text
+    assert "135 million" not in other and "1.23" in other
+    write_report([town], tmp_path)
+    assert "Language models" not in Page(tmp_path / "index.html").text
