@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,10 +18,14 @@ POINTS = 30
 PARAMETERS = 3
 TOUCHING = 1e-9
 
+Spacing = Literal["log", "all"]
+
 
 @dataclass(frozen=True)
 class PowerLawFit:
     """Least squares fit of best(N) = a - b N^-c, with best <= a <= 1 and b >= 0.
+
+    A fit without the ceiling is for comparison with published ones and never a finding.
 
     Attributes
     ----------
@@ -30,7 +35,7 @@ class PowerLawFit:
         Share of the curve's variance that the fit explains. High for any rising curve: read it
         beside its permutation null only. NaN if the curve is flat.
     points, n_max
-        Number of log-spaced N that were fitted, and the largest.
+        Number of N that were fitted, and the largest.
     at_bound
         Every bound that the fit, or the profile interval of c, ends on.
     identified
@@ -75,7 +80,13 @@ class PowerLawNull:
     permutations: int
 
 
-def fit_power_law(n: ArrayLike, best: ArrayLike) -> PowerLawFit:
+def fit_power_law(
+    n: ArrayLike,
+    best: ArrayLike,
+    *,
+    ceiling: float | None = CEILING,
+    spacing: Spacing = "log",
+) -> PowerLawFit:
     """Fit a - b N^-c with the asymptote between the best value and 1.
 
     For every exponent of a grid the two linear parameters have a closed solution within their
@@ -87,35 +98,42 @@ def fit_power_law(n: ArrayLike, best: ArrayLike) -> PowerLawFit:
         Budgets, at least 1, increasing.
     best
         Best score so far at each budget, at most 1; leading NaN (no success yet) are left out.
+    ceiling
+        Largest asymptote. None lets it pass every score that can be: for comparison with
+        published fits alone, never a finding about a score that ends at 1.
+    spacing
+        ``"log"`` fits about 30 log-spaced budgets of those given, ``"all"`` every one.
 
     Raises
     ------
     TooFewScores
         If fewer than four distinct budgets remain.
     InputError
-        If a score is above 1.
+        If a score is above the ceiling.
 
     References
     ----------
     Golub & Pereyra (1973), SIAM J. Numer. Anal. 10 (separable least squares).
     """
-    budgets, values = _checked(n, best)
-    chosen = log_spaced(budgets.size)
-    budgets, values = budgets[chosen], values[chosen]
-    profile = _profile(budgets, values[np.newaxis], EXPONENTS, float(values.max()))
+    highest = np.inf if ceiling is None else ceiling
+    budgets, values = _checked(n, best, highest)
+    if spacing == "log":
+        chosen = log_spaced(budgets.size)
+        budgets, values = budgets[chosen], values[chosen]
+    profile = _profile(budgets, values[np.newaxis], EXPONENTS, float(values.max()), highest)
     errors = profile.errors[0]
     place = int(errors.argmin())
     low, high = EXPONENTS[max(place - 1, 0)], EXPONENTS[min(place + 1, EXPONENTS.size - 1)]
 
     def error_at(c: float) -> float:
-        single = _profile(budgets, values[np.newaxis], np.array([c]), float(values.max()))
+        single = _profile(budgets, values[np.newaxis], np.array([c]), float(values.max()), highest)
         return float(single.errors[0, 0])
 
     refined = optimize.minimize_scalar(
         error_at, bounds=(low, high), method="bounded", options={"xatol": 1e-10}
     )
     c = float(refined.x) if refined.fun <= errors[place] else float(EXPONENTS[place])
-    a, b, error = _solve(budgets, values, c)
+    a, b, error = _solve(budgets, values, c, highest)
     total = float(((values - values.mean()) ** 2).sum())
     rises = float(np.ptp(values)) > TOUCHING
     threshold = error * (1 + _profile_width(budgets.size)) + TOUCHING * total
@@ -129,6 +147,7 @@ def fit_power_law(n: ArrayLike, best: ArrayLike) -> PowerLawFit:
         rises=rises,
         inside=inside,
         asymptotes=profile.asymptotes[0],
+        ceiling=highest,
     )
     return PowerLawFit(
         a=a,
@@ -191,7 +210,9 @@ def log_spaced(size: int) -> NDArray[np.intp]:
     return np.unique(np.round(spaced).astype(np.intp)) - 1
 
 
-def _checked(n: ArrayLike, best: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _checked(
+    n: ArrayLike, best: ArrayLike, ceiling: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     budgets = np.asarray(n, dtype=np.float64)
     values = np.asarray(best, dtype=np.float64)
     finite = np.isfinite(values)
@@ -202,41 +223,63 @@ def _checked(n: ArrayLike, best: ArrayLike) -> tuple[NDArray[np.float64], NDArra
         )
     if budgets[0] < 1 or (np.diff(budgets) <= 0).any():
         raise InputError("budgets must start at 1 or later and increase; sort them.")
-    if values.max() > CEILING:
-        raise InputError(f"a best score of {values.max():.4g} is above 1; give a score in [0, 1].")
+    if values.max() > ceiling:
+        raise InputError(
+            f"a best score of {values.max():.4g} is above {ceiling:g}; give a score in "
+            f"[0, {ceiling:g}]."
+        )
     return budgets, values
 
 
 @dataclass(frozen=True)
-class _Profile:
-    """Residual sum of squares and asymptote, shape (curves, exponents)."""
+class BoxedFits:
+    """Least squares fits of a - b x, shape (curves, designs) each.
+
+    Attributes
+    ----------
+    errors
+        Residual sums of squares.
+    asymptotes, amplitudes
+        The parameters a and b.
+    """
 
     errors: NDArray[np.float64]
     asymptotes: NDArray[np.float64]
+    amplitudes: NDArray[np.float64]
 
 
-def _profile(
-    budgets: NDArray[np.float64],
+def boxed_fits(
+    x: NDArray[np.float64],
     curves: NDArray[np.float64],
-    exponents: NDArray[np.float64],
     floor: float | NDArray[np.float64],
-) -> _Profile:
-    """Solve for a and b within their bounds, for every curve and every exponent at once.
+    ceiling: float = CEILING,
+) -> BoxedFits:
+    """Fit a - b x with floor <= a <= ceiling and b >= 0, for every curve and every design at once.
 
     The sum of squares is a convex quadratic of two parameters in a box: its minimum is the free
     one if that lies inside, else the lowest of the minima on the edges. Points that are NaN do not
     count.
+
+    Parameters
+    ----------
+    x
+        One design a column, shape (points, designs).
+    curves
+        Shape (curves, points).
+    floor
+        Smallest asymptote, one for all curves or shape (curves,).
+    ceiling
+        Largest asymptote; it may be infinite.
     """
     weights = np.isfinite(curves).astype(np.float64)
     count = weights.sum(axis=1, keepdims=True)
     filled = np.where(weights > 0, curves, 0.0)
     centre = filled.sum(axis=1, keepdims=True) / np.maximum(count, 1)
     y = np.where(weights > 0, filled - centre, 0.0)
-    x = budgets[:, np.newaxis] ** -exponents
     sx, sxx, sxy = weights @ x, weights @ x**2, y @ x
     syy = (y**2).sum(axis=1, keepdims=True)
     lowest = np.reshape(floor, (-1, 1)) - centre
-    highest = np.broadcast_to(CEILING - centre, sx.shape)
+    highest = np.broadcast_to(ceiling - centre, sx.shape)
     lowest = np.broadcast_to(lowest, sx.shape)
 
     def sum_of_squares(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -246,34 +289,49 @@ def _profile(
         )
 
     determinant = count * sxx - sx**2
-    with np.errstate(divide="ignore", invalid="ignore"):
+    # An infinite ceiling gives no candidate: infinities and what comes of them are not allowed.
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         free_b = -count * sxy / determinant
         free_a = free_b * sx / count
         b_low = np.maximum(0.0, (lowest * sx - sxy) / sxx)
         b_high = np.maximum(0.0, (highest * sx - sxy) / sxx)
-    flat = np.clip(0.0, lowest, highest)
-    candidates_a = np.stack([free_a, lowest, highest, flat])
-    candidates_b = np.stack([free_b, b_low, b_high, np.zeros_like(flat)])
-    allowed = (
-        (candidates_a >= lowest - 1e-12) & (candidates_a <= highest + 1e-12) & (candidates_b >= 0)
-    )
-    errors = np.where(allowed, sum_of_squares(candidates_a, candidates_b), np.inf)
+        flat = np.clip(0.0, lowest, highest)
+        candidates_a = np.stack([free_a, lowest, highest, flat])
+        candidates_b = np.stack([free_b, b_low, b_high, np.zeros_like(flat)])
+        allowed = (
+            (candidates_a >= lowest - 1e-12)
+            & (candidates_a <= highest + 1e-12)
+            & (candidates_b >= 0)
+            & np.isfinite(candidates_a)
+        )
+        errors = np.where(allowed, sum_of_squares(candidates_a, candidates_b), np.inf)
     best = errors.argmin(axis=0)[np.newaxis]
-    return _Profile(
+    return BoxedFits(
         errors=np.maximum(np.take_along_axis(errors, best, axis=0)[0], 0.0),
         asymptotes=np.take_along_axis(candidates_a, best, axis=0)[0] + centre,
+        amplitudes=np.take_along_axis(candidates_b, best, axis=0)[0],
     )
+
+
+def _profile(
+    budgets: NDArray[np.float64],
+    curves: NDArray[np.float64],
+    exponents: NDArray[np.float64],
+    floor: float | NDArray[np.float64],
+    ceiling: float = CEILING,
+) -> BoxedFits:
+    return boxed_fits(budgets[:, np.newaxis] ** -exponents, curves, floor, ceiling)
 
 
 def _solve(
-    budgets: NDArray[np.float64], values: NDArray[np.float64], c: float
+    budgets: NDArray[np.float64], values: NDArray[np.float64], c: float, ceiling: float
 ) -> tuple[float, float, float]:
     design = np.column_stack([np.ones_like(budgets), -(budgets**-c)])
     floor = float(values.max())
     # lsq_linear wants bounds that differ; at the ceiling the asymptote has nowhere to go.
-    floor = min(floor, CEILING - 1e-12)
+    floor = min(floor, ceiling - 1e-12)
     result = optimize.lsq_linear(
-        design, values, bounds=([floor, 0.0], [CEILING, np.inf]), method="bvls", tol=1e-14
+        design, values, bounds=([floor, 0.0], [ceiling, np.inf]), method="bvls", tol=1e-14
     )
     a, b = (float(parameter) for parameter in result.x)
     return a, b, float(((values - design @ result.x) ** 2).sum())
@@ -293,17 +351,18 @@ def _touched_bounds(
     rises: bool,
     inside: NDArray[np.bool_],
     asymptotes: NDArray[np.float64],
+    ceiling: float,
 ) -> tuple[str, ...]:
     """Name every bound that the fit or its profile ends on."""
     # How close counts as touching: parameters of a fit to scores mean nothing finer.
     near = 1e-6
     touched = {
-        "a = 1": a >= CEILING - near,
+        f"a = {ceiling:g}": a >= ceiling - near,
         "a = best score": a <= values.max() + near,
         "b = 0": b <= near or not rises,
         f"c = {EXPONENTS[0]:g}": c <= EXPONENTS[0] * (1 + near),
         f"c = {EXPONENTS[-1]:g}": c >= EXPONENTS[-1] * (1 - near),
-        "profile of c reaches a = 1": bool((asymptotes[inside] >= CEILING - near).any()),
+        f"profile of c reaches a = {ceiling:g}": bool((asymptotes[inside] >= ceiling - near).any()),
         f"profile of c reaches {EXPONENTS[0]:g}": bool(inside[0]),
         f"profile of c reaches {EXPONENTS[-1]:g}": bool(inside[-1]),
     }

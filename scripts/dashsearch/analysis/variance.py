@@ -1,18 +1,37 @@
 """One-way analysis of variance: shares of variance with chance level, interval and tests."""
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import optimize, special, stats
+from scipy import stats
 
+from dashsearch.analysis.intervals import log10_f_sf, share_interval
+from dashsearch.analysis.one_way_tests import (
+    ROUNDING,
+    Tested,
+    Welch,
+    alexander_govern,
+    brown_forsythe,
+    f_statistics,
+    permutation_p,
+    sums_of_squares,
+    welch,
+    welch_statistics,
+)
 from dashsearch.analysis.results import Interval, TooFewScores
-from dashsearch.analysis.settings import CONFIDENCE
 
-ROUNDING = 1e-12
-CHUNK = 2_000_000
+__all__ = [
+    "LinearShare",
+    "OneWay",
+    "OneWayTests",
+    "linear_share",
+    "log10_f_sf",
+    "one_way",
+    "one_way_of_sums",
+    "share_interval",
+]
 
 
 @dataclass(frozen=True)
@@ -34,12 +53,20 @@ class OneWay:
     omega_squared
         The population's share, bias-corrected: pure noise gives 0 on average, so it may be
         negative.
+    epsilon_squared
+        The population's share too: (SSB - (groups - 1) MSW) / SST, the adjusted R squared. It is
+        a little above `omega_squared`, and may be negative as well.
     interval
         95 % interval of the population's share, which is never negative: a negative
         `omega_squared` lies outside it by construction.
     welch_f, welch_df_within, welch_p
         Welch's test, which allows unequal variances; None if a group has fewer than two scores or
         no variance.
+    levene_w, levene_p
+        Levene's test of equal variances, from the medians (Brown and Forsythe); None as Welch's,
+        and where no group has deviations that vary.
+    alexander_govern, alexander_govern_p
+        Alexander and Govern's test, which allows unequal variances; None as Welch's.
     permutation_p
         Permutation p value of `permutation_statistic`, or None if no permutations were asked for.
     permutation_statistic
@@ -58,10 +85,15 @@ class OneWay:
     eta_squared: float
     chance_level: float
     omega_squared: float
+    epsilon_squared: float
     interval: Interval
     welch_f: float | None
     welch_df_within: float | None
     welch_p: float | None
+    levene_w: float | None
+    levene_p: float | None
+    alexander_govern: float | None
+    alexander_govern_p: float | None
     permutation_p: float | None
     permutation_statistic: str | None
     permutations: int
@@ -116,20 +148,60 @@ def one_way(groups: Sequence[ArrayLike], *, permutations: int = 0, seed: int = 0
     values = values - values.mean()
     sizes = np.array([array.size for array in arrays])
     k, n = len(sizes), values.size
-    between, within = _sums_of_squares(values[np.newaxis], sizes)
+    between, within = sums_of_squares(values[np.newaxis], sizes)
     ssb, ssw = float(between[0]), float(within[0])
     if ssw <= ROUNDING * (ssb + ssw):
         raise TooFewScores(
             f"the {n} scores do not vary within any of their {k} groups, so no share of variance "
             "can be told from chance; give more distinct experiments."
         )
-    df_between, df_within = k - 1, n - k
+    by_welch = welch(arrays)
+    statistic = f_statistics if by_welch is None else welch_statistics
+    return one_way_of_sums(
+        ssb,
+        ssw,
+        k,
+        n,
+        OneWayTests(
+            welch=by_welch,
+            levene=brown_forsythe(arrays),
+            alexander_govern=alexander_govern(arrays),
+            permutation_p=permutation_p(values, sizes, statistic, permutations, seed),
+            permutations=permutations,
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class OneWayTests:
+    """The tests that stand beside F; None where they do not exist or were not asked for."""
+
+    welch: Welch | None = None
+    levene: Tested | None = None
+    alexander_govern: Tested | None = None
+    permutation_p: float | None = None
+    permutations: int = 0
+
+
+def one_way_of_sums(ssb: float, ssw: float, groups: int, n: int, tests: OneWayTests) -> OneWay:
+    """Return the analysis of `n` scores in `groups` groups from its two sums of squares.
+
+    Parameters
+    ----------
+    ssb, ssw
+        Sums of squares between and within groups; the latter above 0.
+    tests
+        What has been tested beside F.
+    """
+    df_between, df_within = groups - 1, n - groups
     mean_square = ssw / df_within
     f = ssb / df_between / mean_square
-    welch_f, welch_df, welch_p = _welch(arrays)
-    statistic = _welch_statistics if welch_f is not None else _f_statistics
+    welch_f, welch_df, welch_p = tests.welch or (None, None, None)
+    levene_w, levene_p = tests.levene or (None, None)
+    govern, govern_p = tests.alexander_govern or (None, None)
+    permuted = "f" if welch_f is None else "welch_f"
     return OneWay(
-        groups=k,
+        groups=groups,
         n=n,
         df_between=df_between,
         df_within=df_within,
@@ -139,13 +211,18 @@ def one_way(groups: Sequence[ArrayLike], *, permutations: int = 0, seed: int = 0
         eta_squared=ssb / (ssb + ssw),
         chance_level=df_between / (n - 1),
         omega_squared=(ssb - df_between * mean_square) / (ssb + ssw + mean_square),
+        epsilon_squared=(ssb - df_between * mean_square) / (ssb + ssw),
         interval=share_interval(f, df_between, df_within),
         welch_f=welch_f,
         welch_df_within=welch_df,
         welch_p=welch_p,
-        permutation_p=_permutation_p(values, sizes, statistic, permutations, seed),
-        permutation_statistic=("f" if welch_f is None else "welch_f") if permutations else None,
-        permutations=permutations,
+        levene_w=levene_w,
+        levene_p=levene_p,
+        alexander_govern=govern,
+        alexander_govern_p=govern_p,
+        permutation_p=tests.permutation_p,
+        permutation_statistic=permuted if tests.permutations else None,
+        permutations=tests.permutations,
     )
 
 
@@ -203,43 +280,6 @@ def linear_share(terms: Sequence[ArrayLike], scores: ArrayLike) -> LinearShare:
     )
 
 
-def share_interval(f: float, df_between: int, df_within: int) -> Interval:
-    """95 % interval of the population's share of variance, by inverting the noncentral F.
-
-    With lambda the noncentrality at which F is the 97.5 % (2.5 %) point, the share is
-    lambda / (lambda + n). statsmodels' `confint_effectsize_oneway(...).eta2` is the same interval,
-    but the routine below it stops silently at lambda = 10,000, which large ledgers exceed.
-
-    References
-    ----------
-    Steiger (2004), Psychological Methods 9(2).
-    """
-    n = df_between + df_within + 1
-    tail = (1 - CONFIDENCE) / 2
-    limits = [_noncentrality(f, df_between, df_within, p) for p in (1 - tail, tail)]
-    low, high = (limit / (limit + n) for limit in limits)
-    return Interval(low, high, "noncentral F")
-
-
-def log10_f_sf(f: float, df_between: int, df_within: int) -> float:
-    """Decimal logarithm of the F distribution's upper tail, finite where the tail underflows."""
-    tail = float(stats.f.sf(f, df_between, df_within))
-    if tail > 1e-290:
-        return math.log10(tail)
-    a, b = df_within / 2, df_between / 2
-    x = df_within / (df_within + df_between * f)
-    # The incomplete beta function by its hypergeometric series, whose first factor carries the
-    # whole magnitude (DLMF 8.17.8).
-    logarithm = (
-        a * math.log(x)
-        + b * math.log1p(-x)
-        - math.log(a)
-        - float(special.betaln(a, b))
-        + math.log(float(special.hyp2f1(a + b, 1, a + 1, x)))
-    )
-    return logarithm / math.log(10)
-
-
 def _refuse(arrays: Sequence[NDArray[np.float64]]) -> None:
     n = sum(array.size for array in arrays)
     if len(arrays) < 2:
@@ -254,105 +294,3 @@ def _refuse(arrays: Sequence[NDArray[np.float64]]) -> None:
     broken = sum(int((~np.isfinite(array)).sum()) for array in arrays)
     if broken:
         raise TooFewScores(f"{broken} of {n} scores are not finite; leave failed experiments out.")
-
-
-def _noncentrality(f: float, df_between: int, df_within: int, p: float) -> float:
-    """Noncentrality at which P(F <= f) = p, or 0 if even the central F is beyond."""
-
-    def excess(noncentrality: float) -> float:
-        if noncentrality <= 0:
-            return float(stats.f.cdf(f, df_between, df_within)) - p
-        below = float(stats.ncf.cdf(f, df_between, df_within, noncentrality))
-        if math.isnan(below):
-            below = _patnaik(f, df_between, df_within, noncentrality)
-        return below - p
-
-    if excess(0) <= 0:
-        return 0.0
-    high = max(1.0, f * df_between)
-    while excess(high) > 0:
-        high *= 2
-    return float(optimize.brentq(excess, 0, high, xtol=1e-10 * high))
-
-
-def _patnaik(f: float, df_between: int, df_within: int, noncentrality: float) -> float:
-    """P(F <= f) by a scaled central F (Patnaik 1949), where scipy has no value.
-
-    That is at noncentralities beyond about 10^10, where the two agree to ten digits.
-    """
-    scale = 1 + noncentrality / df_between
-    freedom = (df_between + noncentrality) ** 2 / (df_between + 2 * noncentrality)
-    return float(stats.f.cdf(f / scale, freedom, df_within))
-
-
-def _welch(
-    arrays: Sequence[NDArray[np.float64]],
-) -> tuple[float, float, float] | tuple[None, None, None]:
-    sizes = np.array([array.size for array in arrays])
-    if sizes.min() < 2:
-        return None, None, None
-    variances = np.array([array.var(ddof=1) for array in arrays])
-    if variances.min() <= ROUNDING * variances.max():
-        return None, None, None
-    result = stats.f_oneway(*arrays, equal_var=False)
-    weights = sizes / variances
-    spread = np.sum((1 - weights / weights.sum()) ** 2 / (sizes - 1))
-    df_within = (len(arrays) ** 2 - 1) / (3 * spread)
-    return float(result.statistic), float(df_within), float(result.pvalue)
-
-
-Statistic = Callable[[NDArray[np.float64], NDArray[np.int_]], NDArray[np.float64]]
-
-
-def _permutation_p(
-    values: NDArray[np.float64],
-    sizes: NDArray[np.int_],
-    statistic: Statistic,
-    permutations: int,
-    seed: int,
-) -> float | None:
-    if not permutations:
-        return None
-    rng = np.random.default_rng(seed)
-    observed = statistic(values[np.newaxis], sizes)[0] * (1 - ROUNDING)
-    chunk = max(1, CHUNK // values.size)
-    exceeding = 0
-    for start in range(0, permutations, chunk):
-        rows = min(chunk, permutations - start)
-        permuted = rng.permuted(np.tile(values, (rows, 1)), axis=1)
-        exceeding += int((statistic(permuted, sizes) >= observed).sum())
-    return (1 + exceeding) / (1 + permutations)
-
-
-def _sums_of_squares(
-    rows: NDArray[np.float64], sizes: NDArray[np.int_]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Between and within sums of squares of each row, whose columns are group after group."""
-    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
-    means = np.add.reduceat(rows, starts, axis=1) / sizes
-    within = ((rows - np.repeat(means, sizes, axis=1)) ** 2).sum(axis=1)
-    between = (sizes * (means - rows.mean(axis=1, keepdims=True)) ** 2).sum(axis=1)
-    return between, within
-
-
-def _f_statistics(rows: NDArray[np.float64], sizes: NDArray[np.int_]) -> NDArray[np.float64]:
-    """Share between groups of each row: the same order as F, and defined without noise."""
-    between, within = _sums_of_squares(rows, sizes)
-    return np.asarray(between / (between + within))
-
-
-def _welch_statistics(rows: NDArray[np.float64], sizes: NDArray[np.int_]) -> NDArray[np.float64]:
-    """Welch's F of each row; infinite where a group happens to have no variance (conservative)."""
-    k = sizes.size
-    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
-    means = np.add.reduceat(rows, starts, axis=1) / sizes
-    deviations = (rows - np.repeat(means, sizes, axis=1)) ** 2
-    variances = np.add.reduceat(deviations, starts, axis=1) / (sizes - 1)
-    flat = (variances <= ROUNDING * rows.var(axis=1, keepdims=True)).any(axis=1)
-    weights = sizes / np.where(flat[:, np.newaxis], 1.0, variances)
-    total = weights.sum(axis=1, keepdims=True)
-    centre = (weights * means).sum(axis=1, keepdims=True) / total
-    between = (weights * (means - centre) ** 2).sum(axis=1) / (k - 1)
-    spread = ((1 - weights / total) ** 2 / (sizes - 1)).sum(axis=1)
-    welch = between / (1 + 2 * (k - 2) / (k**2 - 1) * spread)
-    return np.where(flat, np.inf, welch)

@@ -1,19 +1,24 @@
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import entropy
 
 from dashsearch.analysis.dynamics import (
+    CONDITIONAL,
+    chao_shen_bits,
     entropy_bits,
+    entropy_by_agent,
     entropy_of_proposals,
     miller_madow_bits,
     uniform_band,
     windowed_entropy,
 )
 from dashsearch.analysis.results import TooFewScores
+from dashsearch.analysis.settings import AnalysisSettings
 from dashsearch.errors import InputError
 from dashsearch.space.space import Factor, Space
 
@@ -90,7 +95,67 @@ def test_a_policy_that_only_tunes_shows_no_architecture_entropy():
         entry.group: entry
         for entry in entropy_of_proposals(cells, SPACE, window=20, step=5, draws=99, seed=0)
     }
-    assert list(series) == ["architecture", "training", "all", *SPACE.names]
+    assert list(series) == ["architecture", "training", "all", *SPACE.names, CONDITIONAL]
     assert series["architecture"].entropy_bits.tolist() == [0]
     assert series["training"].entropy_bits == pytest.approx([2])
     assert series["all"].support == SPACE.size
+
+
+def test_chao_shen_agrees_with_its_formula():
+    counts = np.array([5, 3, 1, 1])
+    shares = (1 - 2 / 10) * counts / 10
+    expected = -(shares * np.log2(shares) / (1 - (1 - shares) ** 10)).sum()
+    assert chao_shen_bits(counts) == pytest.approx(expected, abs=1e-12)
+    assert chao_shen_bits([4]) == 0
+
+
+def test_chao_shen_is_less_biased_than_the_others_where_most_is_unseen():
+    rng = np.random.default_rng(4)
+    counts = [np.bincount(rng.integers(360, size=200), minlength=360) for _ in range(200)]
+    truth = math.log2(360)
+    bias = [abs(np.mean([f(c) for c in counts]) - truth)
+            for f in (chao_shen_bits, miller_madow_bits, entropy_bits)]  # fmt: skip
+    assert bias[0] < 0.2 and bias[0] < bias[1] / 3 and bias[1] < bias[2]
+
+
+def test_a_window_without_a_repeat_has_no_chao_shen_estimate():
+    with pytest.raises(TooFewScores, match="all 3 proposals are of different combinations"):
+        chao_shen_bits([1, 1, 1])
+    with pytest.raises(TooFewScores, match="empty window"):
+        chao_shen_bits([])
+    band = uniform_band(10**6, 10, 99, 0)
+    series = windowed_entropy(range(10), group="x", support=10**6, window=10, step=5, uniform=band)
+    assert np.isnan(series.chao_shen_bits).all() and band.chao_shen_low == math.inf
+
+
+@given(st.lists(st.integers(0, SPACE.size - 1), min_size=8, max_size=40))
+def test_the_chain_rule_holds_in_every_window(cells):
+    found = {each.group: each for each in
+             entropy_of_proposals(cells, SPACE, window=8, step=3, draws=99, seed=0)}  # fmt: skip
+    whole = found["architecture"].entropy_bits + found[CONDITIONAL].entropy_bits
+    assert whole == pytest.approx(found["all"].entropy_bits, abs=1e-12)
+    assert (found[CONDITIONAL].entropy_bits <= found["training"].entropy_bits + 1e-12).all()
+
+
+def test_the_conditional_band_holds_what_uniform_policies_show():
+    rng = np.random.default_rng(5)
+    cells = rng.integers(SPACE.size, size=4000)
+    series = entropy_of_proposals(cells, SPACE, window=20, step=20, draws=500, seed=0)[-1]
+    inside = (series.entropy_bits >= series.uniform.low) & (
+        series.entropy_bits <= series.uniform.high
+    )
+    assert inside.mean() > 0.9
+
+
+def test_an_agent_is_judged_by_its_own_proposals_only():
+    rows = pd.DataFrame({
+        "arm": "agents", "arm_seed": 1, "round": np.repeat(np.arange(10), 4),
+        "agent": ["one", "two"] * 20, "source": "policy", "cell": [0, 1] * 20,
+    })  # fmt: skip
+    audit = rows.iloc[:5].assign(source="audit", agent="agents", cell=7)
+    settings = AnalysisSettings(bootstraps=99, window=10)
+    found = entropy_by_agent(pd.concat([audit, rows], ignore_index=True), SPACE, settings)
+    assert [(each.agent, each.n) for each in found] == [("", 40), ("one", 20), ("two", 20)]
+    whole, one, _ = ({each.group: each for each in run.series} for run in found)
+    assert whole["all"].entropy_bits == pytest.approx(1)
+    assert one["all"].entropy_bits.tolist() == [0, 0, 0]

@@ -1,0 +1,230 @@
+"""Linear models of a sample of cells: which terms it can carry, and residuals of nested models."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from math import prod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dashsearch.analysis.one_way_tests import CHUNK
+from dashsearch.space.space import Space
+
+RANK = 1e-10
+ROUNDING = 1e-12
+Term = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Terms of a model, and why others were left out of it.
+
+    Attributes
+    ----------
+    kept
+        Terms of the model: main effects, then interactions.
+    refused
+        Reason of every term that the sample cannot carry.
+    """
+
+    kept: tuple[Term, ...]
+    refused: dict[Term, str]
+
+
+def choose_terms(space: Space, positions: NDArray[np.int64]) -> Terms:
+    """Choose the main effects and two-way interactions that a sample can carry.
+
+    Main effects come first, then the interactions of architecture factors, those of an architecture
+    and a training factor, and those of training factors, small ones first. A term is kept if at
+    least as many degrees of freedom as parameters are left to the residual. No score is looked at.
+
+    Parameters
+    ----------
+    positions
+        Places of the cells' levels, shape (n, factors), as of `Space.positions`.
+    """
+    n, kept, refused = len(positions), [], dict[Term, str]()
+    seen = {
+        name: int(np.unique(positions[:, place]).size) for place, name in enumerate(space.names)
+    }
+    parameters = 1
+    for term in _candidates(space):
+        constant = [name for name in term if seen[name] < 2]
+        more = prod(seen[name] - 1 for name in term)
+        if constant:
+            refused[term] = f"factor {constant[0]} has one level in the {n} scored cells."
+        elif 2 * (parameters + more) > n:
+            refused[term] = (
+                f"{' × '.join(term)} takes {more} parameters beside {parameters}, and {n} scored "
+                "cells carry half their number; run more experiments."
+            )
+        else:
+            kept.append(term)
+            parameters += more
+    return Terms(tuple(kept), refused)
+
+
+def _candidates(space: Space) -> list[Term]:
+    groups = {factor.name: factor.group for factor in space.factors}
+    size = {factor.name: len(factor.levels) - 1 for factor in space.factors}
+    pairs = sorted(
+        combinations(space.names, 2),
+        key=lambda pair: (
+            sum(groups[name] == "training" for name in pair),
+            prod(size[name] for name in pair),
+        ),
+    )
+    return [*((name,) for name in space.names), *pairs]
+
+
+class NestedModels:
+    """Residual sums of squares of all models that a set of terms can form on one sample.
+
+    One matrix of inner products serves every model. Columns are orthonormal contrasts over the
+    levels that the sample holds, so that squared coefficients are variances over the whole space;
+    columns that a model cannot tell apart (combinations never seen) count once.
+
+    Parameters
+    ----------
+    space
+        The space of the cells.
+    positions
+        Places of the cells' levels, shape (n, factors).
+    terms
+        The terms.
+    scores
+        Scores, shape (n,).
+    """
+
+    def __init__(
+        self,
+        space: Space,
+        positions: NDArray[np.int64],
+        terms: Sequence[Term],
+        scores: NDArray[np.float64],
+    ) -> None:
+        main = {name: _contrasts(positions[:, place]) for place, name in enumerate(space.names)}
+        blocks = [np.ones((len(positions), 1))]
+        self._columns: dict[Term, NDArray[np.intp]] = {}
+        width = 1
+        for term in terms:
+            block = main[term[0]]
+            for name in term[1:]:
+                block = (block[:, :, None] * main[name][:, None, :]).reshape(len(block), -1)
+            self._columns[term] = np.arange(width, width + block.shape[1])
+            width += block.shape[1]
+            blocks.append(block)
+        self._design = np.hstack(blocks)
+        self._scores = scores - scores.mean()
+        self._gram = self._design.T @ self._design
+        self._products = self._design.T @ self._scores
+        self.ss_total = float(self._scores @ self._scores)
+        self.n = scores.size
+        self._roots: dict[frozenset[Term], tuple[NDArray[np.intp], NDArray[np.float64]]] = {}
+
+    def residual(self, terms: Iterable[Term]) -> tuple[float, int]:
+        """Return the residual sum of squares and degrees of freedom of the model of these terms."""
+        columns, root = self._root(terms)
+        explained = root.T @ self._products[columns]
+        # Rounding alone can leave less than nothing.
+        return max(self.ss_total - float(explained @ explained), 0.0), self.n - root.shape[1]
+
+    def effective_n(self, larger: Iterable[Term], smaller: Iterable[Term]) -> float:
+        """Return how fast the sum of squares between two models grows with the terms' variance.
+
+        The mean over all directions that the terms can take, by the expected sum of squares; n if
+        the terms are orthogonal to the smaller model in this sample.
+
+        References
+        ----------
+        Henderson (1953), Biometrics 9(2), method 3.
+        """
+        columns, root = self._root(smaller)
+        added = np.setdiff1d(self._root(larger)[0], columns)
+        fitted = root.T @ self._gram[np.ix_(columns, added)]
+        left = float(np.trace(self._gram[np.ix_(added, added)])) - float((fitted**2).sum())
+        return left / (self.residual(smaller)[1] - self.residual(larger)[1])
+
+    def permutation_p(
+        self,
+        comparisons: Sequence[tuple[tuple[Term, ...], tuple[Term, ...]]],
+        permutations: int,
+        rng: np.random.Generator,
+    ) -> list[float]:
+        """Permutation p value of each comparison of a larger with a smaller model.
+
+        Freedman and Lane's: the smaller model's residuals are permuted and added to its fit. F does
+        not depend on the fit, because both models hold it, so the residuals alone are permuted. All
+        comparisons see the same permutations.
+
+        Parameters
+        ----------
+        comparisons
+            Terms of the larger and of the smaller model, the latter among the former.
+
+        References
+        ----------
+        Freedman & Lane (1983), J. Bus. Econ. Stat. 1(4); Winkler et al. (2014), NeuroImage 92.
+        """
+        residuals = [self._residuals(smaller) for _, smaller in comparisons]
+        observed = [
+            self._gain(columns[:, None], *comparison)[0] * (1 - ROUNDING)
+            for columns, comparison in zip(residuals, comparisons, strict=True)
+        ]
+        exceeding = np.zeros(len(comparisons), dtype=np.int64)
+        chunk = max(1, CHUNK // self.n)
+        for start in range(0, permutations, chunk):
+            rows = min(chunk, permutations - start)
+            order = rng.permuted(np.tile(np.arange(self.n), (rows, 1)), axis=1)
+            for place, (values, comparison) in enumerate(zip(residuals, comparisons, strict=True)):
+                gains = self._gain(values[order].T, *comparison)
+                exceeding[place] += int((gains >= observed[place]).sum())
+        return [(1 + int(count)) / (1 + permutations) for count in exceeding]
+
+    def _gain(
+        self,
+        residuals: NDArray[np.float64],
+        larger: tuple[Term, ...],
+        smaller: tuple[Term, ...],
+    ) -> NDArray[np.float64]:
+        """Explained over residual variance of each column (n, m): the same order as F."""
+        columns, root = self._root(larger)
+        fewer, small_root = self._root(smaller)
+        products = self._design[:, columns].T @ residuals
+        places = np.searchsorted(columns, fewer)
+        explained = ((root.T @ products) ** 2).sum(axis=0)
+        before = ((small_root.T @ products[places]) ** 2).sum(axis=0)
+        left = (residuals**2).sum(axis=0) - explained
+        return np.asarray((explained - before) / np.maximum(left, np.finfo(np.float64).tiny))
+
+    def _residuals(self, terms: Iterable[Term]) -> NDArray[np.float64]:
+        columns, root = self._root(terms)
+        fit = self._design[:, columns] @ (root @ (root.T @ self._products[columns]))
+        return np.asarray(self._scores - fit)
+
+    def _root(self, terms: Iterable[Term]) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+        """Return the model's columns, and R with R R' the inverse of their inner products."""
+        key = frozenset(terms)
+        if key not in self._roots:
+            columns = np.sort(
+                np.concatenate([np.zeros(1, dtype=np.intp), *(self._columns[t] for t in key)])
+            )
+            values, vectors = np.linalg.eigh(self._gram[np.ix_(columns, columns)])
+            full = values > RANK * values[-1]
+            self._roots[key] = columns, vectors[:, full] / np.sqrt(values[full])
+        return self._roots[key]
+
+
+def _contrasts(codes: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Columns of the levels that occur, one fewer than these: mean 0, variance 1, uncorrelated.
+
+    Helmert's contrasts: each level against the mean of those before it.
+    """
+    levels, inverse = np.unique(codes, return_inverse=True)
+    columns = np.zeros((levels.size, levels.size - 1))
+    for place in range(levels.size - 1):
+        columns[: place + 1, place] = -1
+        columns[place + 1, place] = place + 1
+    columns /= np.sqrt((columns**2).mean(axis=0))
+    return np.asarray(columns[inverse])
