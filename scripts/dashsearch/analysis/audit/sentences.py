@@ -1,0 +1,69 @@
+"""The one sentence that explains a verdict, made from its numbers."""
+
+from dashsearch.analysis.audit.claims import Claim
+from dashsearch.analysis.audit.outcome import Outcome
+from dashsearch.analysis.audit.verdict import Verdict, agrees
+from dashsearch.analysis.audit.wording import count, number, span
+
+
+def explain(claim: Claim, outcome: Outcome, verdict: Verdict) -> str:
+    """Say in one sentence what was found and why the verdict follows."""
+    failed = [check.found for check in outcome.checks if not check.passed]
+    parts = [_lead(claim, outcome, verdict)]
+    if verdict == "not derivable":
+        parts.append(f"needed would be {claim.needs}")
+    if failed:
+        word = "but " if verdict == "reproduced, but" else ""
+        parts.append(word + ", and ".join(failed))
+    sentence = "; ".join(part for part in parts if part)
+    return f"{sentence[0].upper()}{sentence[1:]}."
+
+
+def _lead(claim: Claim, outcome: Outcome, verdict: Verdict) -> str:
+    if outcome.value is None:
+        return _undetermined(outcome)
+    if outcome.holds is not None:
+        return outcome.method
+    if isinstance(outcome.value, str):
+        word = "as published" if claim.published == outcome.value else "not the published one"
+        return f"{outcome.value} ({outcome.method}) is {word}"
+    if claim.published is None:
+        return outcome.method
+    digits = _digits(claim)
+    found = f"{number(outcome.value, digits)}{_unit(claim)} ({outcome.method}"
+    found += f", n = {count(outcome.n)} {outcome.n_of})" if outcome.n and outcome.n_of else ")"
+    return f"{found} {_relation(claim, outcome, verdict)}"
+
+
+def _undetermined(outcome: Outcome) -> str:
+    passed = [check.name for check in outcome.checks if check.passed]
+    if not outcome.checks:
+        return outcome.method
+    if not passed:
+        return "no published figure determines it"
+    return f"no published figure determines it, and it is {' and '.join(passed)}"
+
+
+def _relation(claim: Claim, outcome: Outcome, verdict: Verdict) -> str:
+    published = f"{number(float(claim.published or 0), _digits(claim))}"
+    if outcome.allowed is not None:
+        limits = span(outcome.allowed.low, outcome.allowed.high)
+        holds = "holds" if verdict.startswith("reproduced") else "does not hold"
+        if outcome.allowed.low == outcome.allowed.high:
+            return f"{'agrees' if holds == 'holds' else 'disagrees'} with the published {published}"
+        return f"allows {limits}, which {holds} the published {published}"
+    off = abs(float(outcome.value or 0) - float(claim.published or 0))
+    if off == 0:
+        return "is the published figure"
+    if verdict.startswith("reproduced") or agrees(claim, outcome):
+        return f"is within {number(claim.tolerance or 0, 2)} of the published {published}"
+    return f"is {number(off, 2)} off the published {published}"
+
+
+def _digits(claim: Claim) -> int:
+    """Enough significant digits to show the tolerance."""
+    return 9 if claim.tolerance is not None and 0 < claim.tolerance < 1e-4 else 4
+
+
+def _unit(claim: Claim) -> str:
+    return f" {claim.unit}" if claim.unit else ""
