@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import ArrayLike
+
 from dashsearch.analysis.results import Interval
 
 Basis = Literal["tables", "figures"]
@@ -68,3 +71,9 @@ class Outcome:
     basis: Basis = "tables"
     checks: tuple[Check, ...] = ()
     exhibit: Mapping[str, Any] = field(default_factory=dict)
+
+
+def quantile_interval(values: ArrayLike, kind: str) -> Interval:
+    """Return the middle 95 % of simulated values."""
+    low, high = (float(limit) for limit in np.quantile(np.asarray(values), [0.025, 0.975]))
+    return Interval(low, high, kind)

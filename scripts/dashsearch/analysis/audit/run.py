@@ -80,8 +80,7 @@ def write_audit(findings: tuple[Finding, ...], document: Path, table: Path) -> N
         {
             **{name: row[name] for name in COLUMNS if name in row},
             "recomputed": row["value"],
-            "interval": _limits(finding.outcome),
-            "interval_kind": _shown(finding.outcome).kind if _shown(finding.outcome) else "",
+            **_limits(finding.outcome.interval or finding.outcome.allowed),
         }
         for finding, row in zip(findings, content["claims"], strict=True)
     ]
@@ -119,12 +118,10 @@ def _row(finding: Finding) -> dict[str, Any]:
     return row
 
 
-def _shown(outcome: Outcome) -> Interval | None:
-    return outcome.interval or outcome.allowed
-
-
-def _limits(outcome: Outcome) -> str:
-    interval = _shown(outcome)
+def _limits(interval: Interval | None) -> dict[str, str]:
     if interval is None:
-        return ""
-    return f"[{interval.low:.6g}, {interval.high:.6g}]"
+        return {"interval": "", "interval_kind": ""}
+    return {
+        "interval": f"[{interval.low:.6g}, {interval.high:.6g}]",
+        "interval_kind": interval.kind,
+    }

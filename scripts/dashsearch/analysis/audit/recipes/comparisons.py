@@ -1,6 +1,7 @@
 """Which of several is best, and by how much."""
 
 import math
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from scipy import stats
@@ -15,7 +16,9 @@ from dashsearch.errors import InputError
 LEVEL = 0.05
 
 
-def winner(published: Published, claim: Claim, *, table: str, label: str, names: dict) -> Outcome:
+def winner(
+    published: Published, claim: Claim, *, table: str, label: str, names: Mapping[str, str]
+) -> Outcome:
     """Name the group with the highest mean; its lead has to survive Welch's test.
 
     Parameters
@@ -55,7 +58,9 @@ def winner(published: Published, claim: Claim, *, table: str, label: str, names:
     )
 
 
-def gap(published: Published, claim: Claim, *, table: str, best: str, rivals: list) -> Outcome:
+def gap(
+    published: Published, claim: Claim, *, table: str, best: str, rivals: Sequence[str]
+) -> Outcome:
     """Mean lead of one column over the next best, row by row alike in everything else."""
     rows = published.table(table)
     missing = [name for name in (best, *rivals) if name not in rows.columns]

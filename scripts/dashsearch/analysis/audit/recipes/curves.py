@@ -28,7 +28,7 @@ def value_at(
             f"{rows['n'].min()} to {rows['n'].max()}."
         )
     low, high = float(before.iloc[-1][column]), float(after.iloc[0][column])
-    checks = ()
+    checks: tuple[Check, ...] = ()
     if rival:
         theirs = float(np.interp(n, rows["n"], rows[rival]))
         checks = (
@@ -152,7 +152,7 @@ def highest(
     if above:
         rivals = _filtered(everything, above, claim)
         rival = float(rivals[column].max())
-        place = rivals.loc[rivals[column].idxmax()]
+        place = rivals.sort_values(column).iloc[-1]
         checks.append(
             Check(
                 "above uniform random search",

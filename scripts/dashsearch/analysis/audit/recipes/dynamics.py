@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dashsearch.analysis.audit.claims import Claim
-from dashsearch.analysis.audit.outcome import Check, Outcome
+from dashsearch.analysis.audit.outcome import Check, Outcome, quantile_interval
 from dashsearch.analysis.audit.published import Published
 from dashsearch.analysis.audit.recipes.identical_agents import (
     decay_null,
@@ -12,7 +12,6 @@ from dashsearch.analysis.audit.recipes.identical_agents import (
     spike_null,
 )
 from dashsearch.analysis.audit.wording import count, number, share, span
-from dashsearch.analysis.results import Interval
 from dashsearch.errors import InputError
 from dashsearch.seeds import derive_seed
 
@@ -59,7 +58,7 @@ def slope_ratio(
     # Where the lower slope may be zero, the ratio has no finite interval.
     settled = low > 0 or high < 0
     ratio = drawn[:, 0] / drawn[:, 1]
-    interval = Interval(*map(float, np.quantile(ratio, [0.025, 0.975])), "95 %, blocks of windows")
+    interval = quantile_interval(ratio, "95 %, blocks of windows")
     return Outcome(
         value=float(slopes[0] / slopes[1]),
         method=f"slopes on log t over {len(t)} windows: {number(slopes[0])} over "

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from dashsearch.analysis.audit.claims import Claim
-from dashsearch.analysis.audit.outcome import Check, Outcome
+from dashsearch.analysis.audit.outcome import Check, Outcome, quantile_interval
 from dashsearch.analysis.audit.published import Published
 from dashsearch.analysis.audit.recipes.curves import LOOSE_CEILING
 from dashsearch.analysis.audit.recipes.variance import shares_of
@@ -63,7 +63,7 @@ def r_squared_of_shuffles(
         ),
         n=int(n[-1]),
         n_of="experiments",
-        interval=Interval(*map(float, np.quantile(null, [0.025, 0.975])), "middle 95 % of orders"),
+        interval=quantile_interval(null, "middle 95 % of orders"),
         holds=figure > limit,
         exhibit={
             "null": np.round(null, 6).tolist(),
@@ -152,6 +152,7 @@ def bootstrap_floor(published: Published, claim: Claim, *, design: str) -> Outco
         f = eta / (1 - eta) * (shares.n - sizes.size) / (sizes.size - 1)
         zero += share_interval(f, sizes.size - 1, shares.n - sizes.size).low == 0
     floor = min(lows)
+    spread = quantile_interval(lows, "middle 95 % of data sets without effect")
     p = float(stats.f.sf(shares.f, shares.groups - 1, shares.n - shares.groups))
     figure = float(claim.published or 0)
     return Outcome(
@@ -170,7 +171,7 @@ def bootstrap_floor(published: Published, claim: Claim, *, design: str) -> Outco
                 "the bootstrap's limit is beyond those without effect",
                 figure > float(np.quantile(lows, 0.95)),
                 f"without any effect the bootstrap's lower limit lies at "
-                f"{span(*map(float, np.quantile(lows, [0.025, 0.975])))}",
+                f"{span(spread.low, spread.high)}",
             ),
         ),
         exhibit={

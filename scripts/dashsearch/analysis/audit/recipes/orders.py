@@ -1,8 +1,10 @@
 """Whether the order of experiments says anything: improvements against the records law."""
 
 import math
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from dashsearch.analysis.audit.claims import Claim
 from dashsearch.analysis.audit.outcome import Check, Outcome
@@ -75,7 +77,7 @@ def innovation_rate(published: Published, claim: Claim, *, sequence: str, n: str
     )
 
 
-def _row(published: Published, claim: Claim, sequence: str):  # type: ignore[no-untyped-def]
+def _row(published: Published, claim: Claim, sequence: str) -> "pd.Series[Any]":
     rows = published.table("improvements")
     found = rows[rows["sequence"] == sequence]
     if len(found) != 1:
