@@ -1,6 +1,6 @@
 """The audit's page: every published claim with its verdict, readable without anything else."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -151,7 +151,8 @@ def audit_section(audit: Mapping[str, Any], figures: Path) -> dict[str, Any]:
             }
             for verdict in VERDICTS
         ],
-        "headline": embed(draw_audit(audit["claims"]), figures),
+        # The last one joins the others, for a document without the page.
+        "headlines": [embed(drawing, figures) for drawing in draw_audit(audit["claims"])][:-1],
         "exhibits": [
             section
             for exhibit in EXHIBITS
@@ -176,37 +177,53 @@ def render_audit(section: Mapping[str, Any]) -> str:
     )
 
 
-def draw_audit(claims: Sequence[Mapping[str, Any]]) -> Drawing:
-    """Draw the one figure that holds the audit: verdicts, and shares of variance."""
+def draw_audit(claims: Sequence[Mapping[str, Any]]) -> Iterator[Drawing]:
+    """Draw the figures that hold the audit: verdicts, shares of variance, and both side by side.
+
+    The last one is for readers of a document without the page.
+    """
     shares = [row for row in claims if row["exhibit"] == "shares"]
     counts = {verdict: sum(row["verdict"] == verdict for row in claims) for verdict in VERDICTS}
+    told = ", ".join(f"{count(total)} {verdict}" for verdict, total in counts.items() if total)
+    titles = f"{len(claims)} published claims, recomputed", "How much of the score is architecture"
+    texts = [f"Verdicts on {len(claims)} published claims: {told}.", _told_shares(shares)]
+    captions = [
+        "Claims by edition and verdict.",
+        "Shares of variance as published (η²) and corrected for chance (ω²), with 95 % intervals "
+        "that invert the noncentral F; in runs whose cells earlier scores chose, neither is "
+        "unbiased.",
+    ]
+    with house_style():
+        canvas = Canvas(figsize=(5.6, 4.2))
+        axis = canvas.add_axes((0.19, 0.32, 0.78, 0.58))
+        draw.draw_verdicts(axis, claims)
+        axis.set_title(titles[0])
+    yield Drawing("audit-verdicts", "audit", canvas, texts[0], captions[0])
+    with house_style():
+        canvas = Canvas(figsize=(5.6, 4.2))
+        axis = canvas.add_axes((0.29, 0.12, 0.67, 0.74))
+        draw.draw_shares(axis, shares)
+        axis.set_title(titles[1], pad=26)
+    yield Drawing("audit-shares", "audit", canvas, texts[1], captions[1])
     with house_style():
         canvas = Canvas(figsize=(11.4, 4.6))
         left = canvas.add_axes((0.095, 0.31, 0.29, 0.55))
+        right = canvas.add_axes((0.6, 0.11, 0.38, 0.75))
         draw.draw_verdicts(left, claims)
-        left.set_title(f"{len(claims)} published claims, recomputed")
-        right = canvas.add_axes((0.6, 0.11, 0.385, 0.75))
-        if shares:
-            draw.draw_shares(right, shares)
-        right.set_title("How much of the score is architecture", pad=26)
-    told = ", ".join(f"{count(total)} {verdict}" for verdict, total in counts.items() if total)
-    return Drawing(
-        name="audit",
-        kind="audit",
-        canvas=canvas,
-        alt=f"Verdicts on {len(claims)} published claims: {told}. "
-        + " ".join(
-            f"{draw.label_of(row)}: published {number(row['published'], 2)}, corrected for chance "
-            f"{number(row['exhibit_data']['omega_squared'], 2)} "
-            f"({span(row['exhibit_data']['low'], row['exhibit_data']['high'], 2)})."
-            for row in shares
-        ).replace("\n", ", "),
-        caption=(
-            "Left: claims by edition and verdict. Right: shares of variance as published (η²) and "
-            "corrected for chance (ω²), with 95 % intervals that invert the noncentral F; in runs "
-            "whose cells earlier scores chose, neither is unbiased."
-        ),
-    )
+        draw.draw_shares(right, shares)
+        left.set_title(titles[0], pad=26)
+        right.set_title(titles[1], pad=26)
+    yield Drawing("audit", "audit", canvas, " ".join(texts), " ".join(captions))
+
+
+def _told_shares(shares: Sequence[Mapping[str, Any]]) -> str:
+    """Say in words what the figure of shares shows."""
+    return " ".join(
+        f"{draw.label_of(row)}: published {number(row['published'], 2)}, corrected for chance "
+        f"{number(row['exhibit_data']['omega_squared'], 2)} "
+        f"({span(row['exhibit_data']['low'], row['exhibit_data']['high'], 2)})."
+        for row in shares
+    ).replace("\n", ", ")
 
 
 def _exhibit(
@@ -238,6 +255,8 @@ def _exhibit(
 def _claim(row: Mapping[str, Any]) -> dict[str, Any]:
     """One claim as the page shows it."""
     interval = row["interval"] or row["allowed"]
+    if interval and interval["low"] == interval["high"]:
+        interval = None
     return {
         **{name: row[name] for name in ("id", "edition", "kind", "source", "verdict", "recipe")},
         "statement": unbroken(row["statement"]),

@@ -57,7 +57,7 @@ def draw_verdicts(axis: Axes, claims: Sequence[Row]) -> None:
 
 
 def draw_shares(axis: Axes, rows: Sequence[Row]) -> None:
-    """Published η² beside ω² with its interval, and what chance alone gives."""
+    """Show published η² beside ω² with its interval, and what chance alone gives."""
     places = np.arange(len(rows))[::-1]
     for place, row in zip(places, rows, strict=True):
         data = row["exhibit_data"]
@@ -99,7 +99,7 @@ def label_of(row: Row) -> str:
 
 
 def draw_law(axis: Axes, row: Row) -> None:
-    """The published curve, with the law fitted as published and held to AP of at most 1."""
+    """Show the published curve with the law fitted as published, and held to AP of at most 1."""
     data = row["exhibit_data"]
     n = np.asarray(data["n"])
     axis.step(n, data["best"], where="post", color=INK, lw=1.6, label="published curve")
@@ -151,17 +151,17 @@ def draw_records(axis: Axes, rows: Sequence[Row]) -> None:
     half = 1.96 * np.sqrt(variance[grid - 1])
     axis.fill_between(grid, mean[grid - 1] - half, mean[grid - 1] + half, color=BAND, lw=0)
     axis.plot(grid, mean[grid - 1], color=MUTED, lw=1.5)
-    for row in rows:
+    spots = [(-8, -3, "right"), (0, 9, "center"), (-6, -16, "center")]
+    shown = sorted(rows, key=lambda row: float(row["exhibit_data"]["n"]))
+    for row, (right, up, side) in zip(shown, spots, strict=False):
         data = row["exhibit_data"]
         axis.plot(data["n"], data["observed"], "D", mfc="white", mec=PUBLISHED, ms=7, mew=1.6)
         axis.annotate(
             f"{data['sequence']}: {data['observed']} of {data['n']:,}, p = {data['p']:.2g}",
-            (data["n"], data["observed"]), xytext=(0, 8), textcoords="offset points",
-            ha="center", fontsize=8,
+            (data["n"], data["observed"]), xytext=(right, up), textcoords="offset points",
+            ha=side, fontsize=8,
         )  # fmt: skip
-    axis.text(
-        4900, mean[-1] - 1.0, "random order, middle 95 %", ha="right", color=MUTED, fontsize=8
-    )
+    axis.text(110, 3.0, "random order: mean and middle 95 %", color=MUTED, fontsize=8)
     axis.set_xscale("log")
     axis.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}"))
     axis.set_xlim(100, 5000)
@@ -263,7 +263,7 @@ def draw_spike(axis: Axes, row: Row) -> None:
 
 
 def draw_decay(axis: Axes, row: Row) -> None:
-    """The published divergence over time beside that of two identical agents."""
+    """Show the published divergence over time beside that of two identical agents."""
     data = row["exhibit_data"]
     t = data["t"]
     axis.fill_between(t, data["low"], data["high"], color=BAND, lw=0, label="identical, 95 %")

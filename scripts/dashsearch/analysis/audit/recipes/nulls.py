@@ -165,7 +165,7 @@ def bootstrap_floor(published: Published, claim: Claim, *, design: str) -> Outco
         ),
         n=shares.n,
         n_of="scores",
-        interval=shares.interval,
+        interval=Interval(shares.interval.low, shares.interval.high, "95 %, noncentral F"),
         checks=(
             Check(
                 "the bootstrap's limit is beyond those without effect",

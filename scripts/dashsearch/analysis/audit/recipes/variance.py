@@ -51,7 +51,7 @@ def one_way(
         value, checks = found.f, (_above_zero(found.interval), alike)
     elif statistic == "eta_squared":
         value = found.eta_squared
-        interval = found.interval
+        interval = _named_interval(found.interval)
         checks = (
             _above_zero(found.interval),
             _unbiased(found.eta_squared, found.omega_squared, found.chance_level),
@@ -108,7 +108,7 @@ def share_of_design(
         ),
         n=shares.n,
         n_of="scores",
-        interval=shares.interval,
+        interval=_named_interval(shares.interval),
         checks=tuple(checks),
         exhibit=shares.exhibit(),
     )
@@ -258,6 +258,10 @@ def shares_of(design: Design) -> Shares:
         odds = design.eta_squared / (1 - design.eta_squared)
         f = odds * (design.n - design.groups) / (design.groups - 1)
     return Shares(design.name, f, design.groups, design.n)
+
+
+def _named_interval(interval: Interval) -> Interval:
+    return Interval(interval.low, interval.high, f"95 %, {interval.kind}")
 
 
 def _above_zero(interval: Interval) -> Check:
