@@ -201,7 +201,7 @@ def draw_audit(claims: Sequence[Mapping[str, Any]]) -> Iterator[Drawing]:
     yield Drawing("audit-verdicts", "audit", canvas, texts[0], captions[0])
     with house_style():
         canvas = Canvas(figsize=(5.6, 4.2))
-        axis = canvas.add_axes((0.29, 0.12, 0.67, 0.74))
+        axis = canvas.add_axes((0.325, 0.12, 0.635, 0.74))
         draw.draw_shares(axis, shares)
         axis.set_title(titles[1], pad=26)
     yield Drawing("audit-shares", "audit", canvas, texts[1], captions[1])

@@ -151,7 +151,7 @@ def draw_records(axis: Axes, rows: Sequence[Row]) -> None:
     half = 1.96 * np.sqrt(variance[grid - 1])
     axis.fill_between(grid, mean[grid - 1] - half, mean[grid - 1] + half, color=BAND, lw=0)
     axis.plot(grid, mean[grid - 1], color=MUTED, lw=1.5)
-    spots = [(-8, -3, "right"), (0, 9, "center"), (-6, -16, "center")]
+    spots = [(-8, -3, "right"), (0, 9, "center"), (14, -17, "right")]
     shown = sorted(rows, key=lambda row: float(row["exhibit_data"]["n"]))
     for row, (right, up, side) in zip(shown, spots, strict=False):
         data = row["exhibit_data"]

@@ -20,7 +20,7 @@ from dashsearch.seeds import derive_seed
 
 SEED = 1
 ORDERS = 1000
-DRAWS = 4000
+DRAWS = 10_000
 RUNS = 200
 BOOTSTRAPS = 400
 
@@ -111,7 +111,7 @@ def threshold_rule(
             }
         )
     own = next(row for row in rows if row["groups"] == space)
-    passed = ", ".join(f"{share(row['above'])} with {row['groups']}" for row in rows)
+    passed = ", ".join(f"{share(row['above_exact'])} with {row['groups']}" for row in rows)
     return Outcome(
         value=own["q95"],
         method=(
