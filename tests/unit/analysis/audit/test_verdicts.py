@@ -197,10 +197,11 @@ def test_a_number_far_off_is_never_reproduced(published, entries, kind):
         assert audit_claim(published, far).verdict in ("not reproduced", "inconsistent"), found.id
 
 
-def test_a_changed_cell_of_a_table_changes_the_verdict(copy, findings):
-    path = copy / "anova_groups.csv"
+def test_a_changed_cell_of_a_table_changes_the_verdict(with_claims, entries, findings):
+    folder = with_claims(entries["best_ap"])
+    path = folder / "anova_groups.csv"
     path.write_text(path.read_text().replace("0.9245057778280362", "0.9345057778280362"))
-    changed = {finding.claim.id: finding for finding in audit_claims(copy)}["best_ap"]
+    (changed,) = audit_claims(folder)
     assert findings["best_ap"].verdict == "reproduced"
     assert changed.verdict == "inconsistent"
 
