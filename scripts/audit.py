@@ -6,4 +6,9 @@ from dashsearch.jobs import job
 from dashsearch.report.audit import write_audit_page
 
 with job(snakemake.log[0]):
-    write_audit_page(Path(snakemake.input.document), Path(snakemake.output.page).parent)
+    campaign = snakemake.params.campaign
+    write_audit_page(
+        Path(snakemake.input.document),
+        Path(snakemake.output.page).parent,
+        Path(campaign["path"]) if campaign else None,
+    )

@@ -114,30 +114,46 @@ EXHIBITS = (
 )
 
 
-def write_audit_page(document: Path, folder: Path) -> None:
+def write_audit_page(document: Path, folder: Path, campaign: Path | None = None) -> None:
     """Write `folder`/audit.html and `folder`/figures/* from an audit.json.
+
+    Parameters
+    ----------
+    campaign
+        A campaign.json: what a campaign of one's own answers to the same questions.
 
     Raises
     ------
     InputError
-        If the document is no audit, or holds no claim.
+        If a document is not what it should be, or the audit holds no claim.
     """
     audit = read_json(document)
     if audit.get("schema") != "audit/1" or not audit.get("claims"):
         raise InputError(f"{document} holds no audit; write it with the rule audit_claims.")
     folder = Path(folder)
-    page = render_audit(audit_section(audit, folder / "figures"))
+    answers = None if campaign is None else read_json(campaign)
+    if answers is not None and answers.get("schema") != "campaign/1":
+        raise InputError(f"{campaign} holds no answers; write it with the rule audit_campaign.")
+    page = render_audit(audit_section(audit, folder / "figures", answers))
     with replacing(folder / "audit.html") as path:
         path.write_text(page, encoding="utf-8")
 
 
-def audit_section(audit: Mapping[str, Any], figures: Path) -> dict[str, Any]:
+def audit_section(
+    audit: Mapping[str, Any], figures: Path, campaign: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """Return what the template `audit_body.html.j2` needs, with its figures drawn to a folder.
 
     Any page that has the report's styles can include that template with this section.
     """
     claims = [_claim(row) for row in audit["claims"]]
+    headlines = [embed(drawing, figures) for drawing in draw_audit(audit["claims"])]
+    by_id = {claim["id"]: claim for claim in claims}
     return {
+        "campaign": [
+            {**asked, "claims": [by_id[name] for name in asked["claims"] if name in by_id]}
+            for asked in (campaign["statements"] if campaign else ())
+        ],
         "n_claims": len(claims),
         "n_recomputed": sum(row["value"] is not None for row in audit["claims"]),
         "summary": [
@@ -151,8 +167,8 @@ def audit_section(audit: Mapping[str, Any], figures: Path) -> dict[str, Any]:
             }
             for verdict in VERDICTS
         ],
-        # The last one joins the others, for a document without the page.
-        "headlines": [embed(drawing, figures) for drawing in draw_audit(audit["claims"])][:-1],
+        # The one that joins the others is for documents without the page.
+        "headlines": [figure for figure in headlines if figure.name != "audit"],
         "exhibits": [
             section
             for exhibit in EXHIBITS
@@ -199,6 +215,8 @@ def draw_audit(claims: Sequence[Mapping[str, Any]]) -> Iterator[Drawing]:
         draw.draw_verdicts(axis, claims)
         axis.set_title(titles[0])
     yield Drawing("audit-verdicts", "audit", canvas, texts[0], captions[0])
+    if not shares:
+        return
     with house_style():
         canvas = Canvas(figsize=(5.6, 4.2))
         axis = canvas.add_axes((0.325, 0.12, 0.635, 0.74))
@@ -265,6 +283,7 @@ def _claim(row: Mapping[str, Any]) -> dict[str, Any]:
         "mark": MARKS[row["verdict"]],
         "published": _figure(row["published"], row),
         "recomputed": _figure(row["value"], row),
+        "recomputed_label": _label(row),
         "interval": span(interval["low"], interval["high"]) if interval else "",
         "interval_kind": interval["kind"] if interval else "",
         "n": f"{count(row['n'])} {row['n_of']}" if row["n"] and row["n_of"] else "",
@@ -284,6 +303,13 @@ def _figure(value: float | str | None, row: Mapping[str, Any]) -> str:
     tight = row["tolerance"] is not None and 0 < row["tolerance"] < 1e-4
     text = number(value, 9 if tight else 4)
     return f"{text} {row['unit']}" if row["unit"] else text
+
+
+def _label(row: Mapping[str, Any]) -> str:
+    """Say what the value beside the published one is."""
+    if row["compared"]:
+        return "to compare with"
+    return "by other figures" if row["basis"] == "figures" else "recomputed"
 
 
 def _key(verdict: str) -> str:

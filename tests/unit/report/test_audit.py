@@ -104,9 +104,28 @@ def test_the_section_is_data_for_any_page(again):
 
 def test_what_comes_from_claims_is_escaped(audit, tmp_path):
     hostile = {**audit["claims"][0], "statement": "<script>alert(1)</script>", "exhibit": ""}
-    shares = [row for row in audit["claims"] if row["exhibit"] == "shares"][:1]
-    section = audit_section({**audit, "claims": [hostile, *shares]}, tmp_path)
+    section = audit_section({**audit, "claims": [hostile]}, tmp_path)
     assert "<script" not in render_audit(section)
+
+
+def test_answers_of_a_campaign_join_the_page_beside_the_studys(audit, tmp_path):
+    asked = {
+        "id": "winner",
+        "statement": "Another one wins.",
+        "claims": ["second_task_best_backbone"],
+        "answers": [{"where": "all tasks", "answer": "open", "why": "It takes two tasks."}],
+    }
+    row = next(row for row in audit["claims"] if row["id"] == "second_task_best_backbone")
+    section = audit_section({**audit, "claims": [row]}, tmp_path, {"statements": [asked]})
+    page = render_audit(section)
+    assert "all tasks: open." in page
+    assert 'href="#second_task_best_backbone"' in page.split('id="campaign"')[1]
+
+
+def test_answers_that_are_none_are_refused(folder, tmp_path):
+    write_json(tmp_path / "campaign.json", {"schema": "other/1"})
+    with pytest.raises(InputError, match="holds no answers"):
+        write_audit_page(folder / "audit.json", tmp_path, tmp_path / "campaign.json")
 
 
 def test_text_on_every_verdicts_colour_can_be_read():

@@ -104,6 +104,8 @@ def _row(finding: Finding) -> dict[str, Any]:
             "value": outcome.value,
             "interval": outcome.interval,
             "allowed": outcome.allowed,
+            "basis": outcome.basis,
+            "compared": outcome.holds is not None,
             "n": outcome.n,
             "n_of": outcome.n_of,
             "method": outcome.method,

@@ -115,8 +115,8 @@ def threshold_rule(
     return Outcome(
         value=own["q95"],
         method=(
-            f"95 % point of η² without any effect, {n} runs in {space} groups; η² passes "
-            f"{number(threshold)} by chance in {passed} groups"
+            f"without any effect, η² of {n} runs in {space} groups passes {number(own['q95'], 2)} "
+            f"once in twenty, and {number(threshold)} in {passed} groups"
         ),
         n=n,
         n_of="runs",

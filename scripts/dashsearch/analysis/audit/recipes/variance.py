@@ -206,8 +206,9 @@ def equal_design(published: Published, claim: Claim, *, first: str, second: str)
     return Outcome(
         value=difference,
         method=(
-            f"difference of ω²: {number(one.omega_squared, 3)} "
-            f"({span(one.interval.low, one.interval.high)}, n = {count(one.n)}) minus "
+            f"ω² differs by {number(difference, 2)} ({span(low, high, 2)}): "
+            f"{number(one.omega_squared, 3)} ({span(one.interval.low, one.interval.high)}, "
+            f"n = {count(one.n)}) minus "
             f"{number(two.omega_squared, 3)} ({span(two.interval.low, two.interval.high)}, "
             f"n = {count(two.n)})"
         ),
