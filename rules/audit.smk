@@ -1,13 +1,5 @@
 """Published claims, recomputed from published figures: nothing of the campaign is needed."""
 
-from dashsearch.files import file_digest
-
-
-def get_campaign_answers(wildcards):
-    """What a campaign answered, if it has: no input, or an audit would start a campaign."""
-    path = Path("results/audit/campaign.json")
-    return {"path": str(path), "digest": file_digest(path)} if path.exists() else {}
-
 
 rule audit_claims:
     input:

@@ -22,6 +22,7 @@ RECIPES: dict[str, Recipe] = {
         arithmetic.quotient,
         arithmetic.total,
         arithmetic.cycles_times,
+        arithmetic.lead,
         arithmetic.same_figure,
         arithmetic.bounded,
         comparisons.winner,

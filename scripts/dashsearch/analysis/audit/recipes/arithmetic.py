@@ -89,14 +89,34 @@ def cycles_times(
     )
 
 
-def same_figure(
-    published: Published, claim: Claim, *, other: str, reading: str = "the same quantity"
+def lead(
+    published: Published, claim: Claim, *, pair: Sequence[str], later: Sequence[str], when: str
 ) -> Outcome:
-    """Take the figure that another edition gives for the same quantity, or as `reading` says."""
+    """Subtract the second fact of a pair from the first; the lead has to last.
+
+    Parameters
+    ----------
+    later
+        The same pair at another time, and `when` that is.
+    """
+    first, second = (published.fact(name).value for name in pair)
+    after = published.fact(later[0]).value - published.fact(later[1]).value
+    return Outcome(
+        value=first - second,
+        method=f"{number(first)} − {number(second)}",
+        basis="figures",
+        checks=(
+            Check("the lead lasts", after > 0, f"{when} it is {number(after, 2)}{_unit(claim)}"),
+        ),
+    )
+
+
+def same_figure(published: Published, claim: Claim, *, other: str) -> Outcome:
+    """Take the figure that another edition gives for the same quantity."""
     fact = published.fact(other)
     return Outcome(
         value=fact.value,
-        method=f"{reading} in {fact.edition}, {fact.source}",
+        method=f"the same quantity in {fact.edition}, {fact.source}",
         basis="figures",
     )
 
