@@ -273,8 +273,6 @@ def _exhibit(
 def _claim(row: Mapping[str, Any]) -> dict[str, Any]:
     """One claim as the page shows it."""
     interval = row["interval"] or row["allowed"]
-    if interval and interval["low"] == interval["high"]:
-        interval = None
     return {
         **{name: row[name] for name in ("id", "edition", "kind", "source", "verdict", "recipe")},
         "statement": unbroken(row["statement"]),

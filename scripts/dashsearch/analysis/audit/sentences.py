@@ -9,17 +9,19 @@ from dashsearch.analysis.audit.wording import count, number, span
 def explain(claim: Claim, outcome: Outcome, verdict: Verdict) -> str:
     """Say in one sentence what was found and why the verdict follows."""
     failed = [check.found for check in outcome.checks if not check.passed]
-    parts = [_lead(claim, outcome, verdict)]
+    parts = [_lead(claim, outcome)]
     if verdict == "not derivable":
         parts.append(f"needed would be {claim.needs}")
     if failed:
         word = "but " if verdict == "reproduced, but" else ""
         parts.append(word + ", and ".join(failed))
     sentence = "; ".join(part for part in parts if part)
-    return f"{sentence[0].upper()}{sentence[1:]}."
+    # A symbol such as ω keeps its case: Ω is another one.
+    first = sentence[0].upper() if sentence[0].isascii() else sentence[0]
+    return f"{first}{sentence[1:]}."
 
 
-def _lead(claim: Claim, outcome: Outcome, verdict: Verdict) -> str:
+def _lead(claim: Claim, outcome: Outcome) -> str:
     if outcome.value is None:
         return _undetermined(outcome)
     if outcome.holds is not None:
@@ -27,12 +29,26 @@ def _lead(claim: Claim, outcome: Outcome, verdict: Verdict) -> str:
     if isinstance(outcome.value, str):
         word = "as published" if claim.published == outcome.value else "not the published one"
         return f"{outcome.value} ({outcome.method}) is {word}"
-    if claim.published is None:
+    if claim.published is None or isinstance(claim.published, str):
         return outcome.method
-    digits = _digits(claim)
-    found = f"{number(outcome.value, digits)}{_unit(claim)} ({outcome.method}"
-    found += f", n = {count(outcome.n)} {outcome.n_of})" if outcome.n and outcome.n_of else ")"
-    return f"{found} {_relation(claim, outcome, verdict)}"
+    size = f", n = {count(outcome.n)} {outcome.n_of}" if outcome.n and outcome.n_of else ""
+    value = f"{number(outcome.value, _digits(claim))}{_unit(claim)}"
+    published = number(float(claim.published), _digits(claim))
+    if outcome.allowed is not None:
+        limits = span(outcome.allowed.low, outcome.allowed.high)
+        word = "holds" if agrees(claim, outcome) else "does not hold"
+        return (
+            f"what is published allows {limits}{_unit(claim)}, which {word} the published "
+            f"{published} ({outcome.method}: {value}{size})"
+        )
+    off = abs(outcome.value - float(claim.published))
+    if off == 0:
+        relation = "is the published figure"
+    elif agrees(claim, outcome):
+        relation = f"is within {number(claim.tolerance or 0, 2)} of the published {published}"
+    else:
+        relation = f"is {number(off, 2)} off the published {published}"
+    return f"{value} ({outcome.method}{size}) {relation}"
 
 
 def _undetermined(outcome: Outcome) -> str:
@@ -42,22 +58,6 @@ def _undetermined(outcome: Outcome) -> str:
     if not passed:
         return "no published figure determines it"
     return f"no published figure determines it, and it is {' and '.join(passed)}"
-
-
-def _relation(claim: Claim, outcome: Outcome, verdict: Verdict) -> str:
-    published = f"{number(float(claim.published or 0), _digits(claim))}"
-    if outcome.allowed is not None:
-        limits = span(outcome.allowed.low, outcome.allowed.high)
-        holds = "holds" if verdict.startswith("reproduced") else "does not hold"
-        if outcome.allowed.low == outcome.allowed.high:
-            return f"{'agrees' if holds == 'holds' else 'disagrees'} with the published {published}"
-        return f"allows {limits}, which {holds} the published {published}"
-    off = abs(float(outcome.value or 0) - float(claim.published or 0))
-    if off == 0:
-        return "is the published figure"
-    if verdict.startswith("reproduced") or agrees(claim, outcome):
-        return f"is within {number(claim.tolerance or 0, 2)} of the published {published}"
-    return f"is {number(off, 2)} off the published {published}"
 
 
 def _digits(claim: Claim) -> int:

@@ -77,14 +77,14 @@ def cycles_times(
 ) -> Outcome:
     """Multiply cycles by a published range a cycle: the figure has to lie in it."""
     turns = sum(published.fact(name).value for name in cycles)
-    bounds = [turns * published.fact(name).value for name in (low, high)]
+    bounds = (turns * published.fact(low).value, turns * published.fact(high).value)
     rates = list(dict.fromkeys(number(published.fact(name).value) for name in (low, high)))
     return Outcome(
         value=sum(bounds) / 2,
         method=f"{count(turns)} cycles times {' to '.join(rates)} a cycle",
         n=int(turns),
         n_of="cycles",
-        allowed=Interval(bounds[0], bounds[1], "range that the cycles allow"),
+        allowed=Interval(*bounds, "range that the cycles allow") if len(rates) > 1 else None,
         basis="figures",
     )
 
@@ -140,9 +140,9 @@ def bounded(
             limit = math.prod(published.fact(name).value for name in _names(bound["factors"]))
             checks.append(
                 Check(
-                    f"{words} what {bound['what']} allow ({number(limit)})",
+                    f"{words} {number(limit)} ({bound['what']})",
                     sign * value <= sign * limit,
-                    f"{bound['what']} allow {words} {number(limit)}",
+                    f"it has to be {words} {number(limit)} ({bound['what']})",
                     contradicts=True,
                 )
             )

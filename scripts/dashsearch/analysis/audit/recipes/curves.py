@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from dashsearch.analysis.audit.claims import Claim
 from dashsearch.analysis.audit.outcome import Check, Outcome
 from dashsearch.analysis.audit.published import Published
-from dashsearch.analysis.audit.wording import count, number, share, span
+from dashsearch.analysis.audit.wording import count, number, share
 from dashsearch.analysis.power_law import PowerLawFit, fit_power_law
 from dashsearch.analysis.results import Interval
 from dashsearch.errors import InputError
@@ -86,8 +86,7 @@ def power_law(
         value=values[0],
         method=(
             f"least squares on the {len(rows)} published points, asymptote up to "
-            f"{LOOSE_CEILING:g} as published; completions of the thinned curve give "
-            f"{span(min(values), max(values))}"
+            f"{LOOSE_CEILING:g} as published"
         ),
         n=total,
         n_of="experiments",
