@@ -35,7 +35,7 @@ def _lead(claim: Claim, outcome: Outcome) -> str:
     value = f"{number(outcome.value, _digits(claim))}{_unit(claim)}"
     published = number(float(claim.published), _digits(claim))
     if outcome.allowed is not None:
-        limits = span(outcome.allowed.low, outcome.allowed.high)
+        limits = span(outcome.allowed.low, outcome.allowed.high, 4)
         word = "holds" if agrees(claim, outcome) else "does not hold"
         return (
             f"what is published allows {limits}{_unit(claim)}, which {word} the published "

@@ -12,6 +12,7 @@ from dashsearch.analysis.audit.recipes.identical_agents import (
     spike_null,
 )
 from dashsearch.analysis.audit.recipes.variance import Shares
+from dashsearch.analysis.audit.run import audit_claims
 from dashsearch.analysis.audit.wording import count, number, probability, span
 
 
@@ -57,7 +58,7 @@ def test_bartletts_test_is_scipys(published, findings):
 
 def test_the_abstracts_f_and_share_imply_2481_scores_in_30_groups(findings):
     n = 1324 * 29 / (0.94 / 0.06) + 30
-    assert f"{n:,.0f} scores" in findings["anova_abstract_f"].why
+    assert f"need {n:,.0f}" in findings["anova_abstract_f"].why
     assert findings["anova_abstract_f"].verdict == "inconsistent"
 
 
@@ -156,3 +157,12 @@ def test_ranges_counts_and_probabilities_read_as_prose_has_them():
     assert span(0.0671, 0.2409) == "0.0671 to 0.241"
     assert count(10469.2) == "10,469"
     assert (probability(0.2312), probability(1e-9)) == ("0.23", "below 0.0001")
+
+
+def test_an_f_that_belongs_to_its_share_in_a_published_design_is_consistent(with_claims, entries):
+    entry = entries["anova_abstract_f"]
+    folder = with_claims({**entry, "published": 449.3})
+    path = folder / "designs.csv"
+    path.write_text(path.read_text().replace("1324,0.94,,,", "449.3,0.7934,,,"))
+    (found,) = audit_claims(folder)
+    assert found.verdict == "reproduced"

@@ -120,6 +120,7 @@ def implied_by_designs(
     *,
     design: str,
     gives: str,
+    rounding: float,
     designs: Sequence[str],
     cells: Sequence[str],
     table: str,
@@ -127,12 +128,14 @@ def implied_by_designs(
     """Hold an F and a share without a published n against the designs that are published.
 
     F = share/(1 - share) (n - k)/(k - 1). Each published design gives the value that the other
-    figure implies; the nearest one is reported.
+    figure implies, within its rounding; the nearest one is reported.
 
     Parameters
     ----------
     gives
         ``"f"`` or ``"eta_squared"``: which of the two the claim is about.
+    rounding
+        Half a unit of the other figure's last digit.
     designs
         Published designs to try. Where one has no number of groups, that of the whole space is the
         most there can be.
@@ -144,28 +147,34 @@ def implied_by_designs(
         raise InputError(f"designs.csv: design {design} needs f and eta_squared; give both.")
     levels = published.table(table).set_index("factor")["levels"]
     most = math.prod(int(levels[name]) for name in cells)
+    other = stated.eta_squared if gives == "f" else stated.f
+    implied = _f_of_share if gives == "f" else _share_of_f
+    figure = float(claim.published or 0)
+    tried = [(each.groups or most, each.n or 0) for each in map(published.design, designs)]
+    k, n = min(tried, key=lambda size: abs(implied(other, *size) - figure))
     odds = stated.eta_squared / (1 - stated.eta_squared)
-    tried = [published.design(name) for name in designs]
-    rows = []
-    for each in tried:
-        k, n = each.groups or most, each.n or 0
-        f = odds * (n - k) / (k - 1)
-        eta = stated.f * (k - 1) / (stated.f * (k - 1) + n - k)
-        rows.append((f if gives == "f" else eta, k, n))
-    figure = stated.f if gives == "f" else stated.eta_squared
-    value, k, n = min(rows, key=lambda row: abs(row[0] - figure))
-    implied = stated.f * (k - 1) / odds + k
-    other = f"η² = {number(stated.eta_squared)}" if gives == "f" else f"F = {number(stated.f)}"
+    needed = stated.f * (k - 1) / odds + k
     return Outcome(
-        value=value,
+        value=implied(other, k, n),
         method=(
-            f"what {other} implies in the nearest published design ({k} groups, {count(n)} scores; "
-            f"both figures together would need {count(implied)} scores)"
+            f"{'η²' if gives == 'f' else 'F'} = {number(other)} in the nearest published design, "
+            f"{k} groups and {count(n)} scores, where both figures together need {count(needed)}"
         ),
         n=n,
         n_of="scores",
         basis="figures",
+        allowed=Interval(
+            implied(other - rounding, k, n), implied(other + rounding, k, n), "range by rounding"
+        ),
     )
+
+
+def _f_of_share(share: float, groups: int, n: int) -> float:
+    return share / (1 - share) * (n - groups) / (groups - 1)
+
+
+def _share_of_f(f: float, groups: int, n: int) -> float:
+    return f * (groups - 1) / (f * (groups - 1) + n - groups)
 
 
 def complement(published: Published, claim: Claim, *, of: str, table: str) -> Outcome:
