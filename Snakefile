@@ -32,6 +32,7 @@ else:
 
 include: "rules/analysis.smk"
 include: "rules/report.smk"
+include: "rules/audit.smk"
 
 
 rule all:

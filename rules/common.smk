@@ -6,6 +6,7 @@ from dashsearch.clips.adapters import read_data_set
 from dashsearch.config import check_budgets, validate_config
 from dashsearch.errors import InputError
 from dashsearch.features.registry import NETWORK_FAMILIES, load_registry
+from dashsearch.files import file_digest
 from dashsearch.search.agents.prices import check_prices
 from dashsearch.search.agents.secrets import check_keys
 from dashsearch.search.agents.settings import EMBEDDED_MODEL, needs_embedded_model
@@ -358,3 +359,9 @@ def get_embedded(wildcards):
     """Scene, number of clips and seed of an embedded task."""
     task = config["tasks"][wildcards.task]
     return task["scene"], task["clips"], config["seed"]
+
+
+def get_campaign_answers(wildcards):
+    """What a campaign answered, if it has: no input, or an audit would start a campaign."""
+    path = Path("results/audit/campaign.json")
+    return {"path": str(path), "digest": file_digest(path)} if path.exists() else {}
