@@ -10,6 +10,7 @@ from dashsearch.analysis.findings import Findings
 from dashsearch.analysis.questions.convergence import convergence_findings
 from dashsearch.analysis.questions.dynamics import dynamics_findings
 from dashsearch.analysis.questions.summary import summary_findings
+from dashsearch.analysis.questions.validity import validity_findings
 from dashsearch.analysis.questions.variance import variance_findings
 from dashsearch.analysis.settings import AnalysisSettings
 from dashsearch.errors import InputError
@@ -23,6 +24,7 @@ QUESTIONS: Mapping[str, Question] = {
     "variance": variance_findings,
     "convergence": convergence_findings,
     "dynamics": dynamics_findings,
+    "validity": validity_findings,
     "summary": summary_findings,
 }
 
