@@ -45,7 +45,7 @@ def analyse(
         If a column is missing, the ledger is empty or of several tasks, a cell is outside the
         space, a score is outside [0, 1], or a successful experiment has no score.
     """
-    _check(ledger, space, settings)
+    check_ledger(ledger, space, settings)
     whole = hide_partial_scores(ledger.reset_index(drop=True), settings)
     return QUESTIONS[question](whole, space, settings)
 
@@ -70,7 +70,8 @@ def hide_partial_scores(ledger: pd.DataFrame, settings: AnalysisSettings) -> pd.
     return hidden
 
 
-def _check(ledger: pd.DataFrame, space: Space, settings: AnalysisSettings) -> None:
+def check_ledger(ledger: pd.DataFrame, space: Space, settings: AnalysisSettings) -> None:
+    """Refuse a ledger that no question can be put to; errors as of `analyse`."""
     needed = [*COLUMNS, settings.score, settings.selection, *space.names]
     missing = [name for name in needed if name not in ledger.columns]
     if missing:

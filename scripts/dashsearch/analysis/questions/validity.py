@@ -147,7 +147,7 @@ def representativeness_table(
     ]
     columns = ["what", "arm", "factor", "level", "count", "n", "value", "low", "high", "interval",
                "chance_level", "p", "p_holm", "test"]  # fmt: skip
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(rows, columns=columns).astype({"count": "Int64"})
 
 
 def _estimate(
