@@ -66,7 +66,8 @@ def hide_partial_scores(ledger: pd.DataFrame, settings: AnalysisSettings) -> pd.
     nor enter a variance share.
     """
     hidden = ledger.copy()
-    hidden.loc[ledger["fidelity"] < 1, [settings.score, settings.selection]] = np.nan
+    for score in {settings.score, settings.selection}:
+        hidden.loc[ledger["fidelity"] < 1, score] = np.nan
     return hidden
 
 
