@@ -58,7 +58,8 @@ def label_permutation(
     observed = abs(float(_permuted(tables, places, [np.arange(s)[None] for s in shape])[0]))
     exceeding = int((values >= observed * (1 - ROUNDING)).sum())
     if exact:
-        return exceeding / orders, 1 / orders, test
+        # The reverse of one factor's order is as far from chance as the order itself.
+        return exceeding / orders, (2 if len(shape) == 1 else 1) / orders, test
     return (1 + exceeding) / (1 + draws), 1 / (1 + draws), test
 
 

@@ -26,7 +26,8 @@ SPACE = Space(
 SETTINGS = AnalysisSettings(permutations=99, bootstraps=99, window=10)
 FILES = [
     "arms.csv", "best_so_far.csv", "convergence.json", "dynamics.json", "entropy.csv",
-    "pair_means.csv", "provenance.json", "summary.json", "variance.json",
+    "pair_means.csv", "provenance.json", "representativeness.csv", "selected.csv", "summary.json",
+    "validity.json", "validity_correlations.csv", "variance.json",
 ]  # fmt: skip
 NOTE = analysis_note({"random/1": "ab"}, SPACE, SETTINGS, "trainer/1")
 
