@@ -11,6 +11,7 @@ from dashsearch.analysis.settings import CONFIDENCE
 
 CHUNK = 160_000
 Scores = NDArray[np.float64]
+Counts = NDArray[np.int32] | NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def percentile_interval(values: Scores, kind: str) -> Interval | None:
     return Interval(low, high, kind)
 
 
-def top_weights(below: Scores, upto: Scores, n: int, size: int) -> Scores:
+def top_weights(below: Counts, upto: Counts, n: int, size: int) -> Scores:
     """Part of each value that is among the top `size` of `n`, ties sharing their places.
 
     `below` values are smaller than it, `upto` smaller or equal. Values that are tied across the

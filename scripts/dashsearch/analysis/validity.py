@@ -254,7 +254,7 @@ def _overlap(
         ordered = np.sort(values)
         below = np.searchsorted(ordered, values)
         upto = np.searchsorted(ordered, values, side="right")
-        weights *= top_weights(below.astype(np.float64), upto.astype(np.float64), n, size)
+        weights *= top_weights(below, upto, n, size)
     interval = percentile_interval(draws, "95 % bootstrap over cells")
     return Overlap(top, size, float(weights.sum()) / size, interval, size / n, "")
 
