@@ -98,14 +98,14 @@ class RankAgreement:
     factors: Factors
     groups: int
     n: tuple[int, int]
-    spearman: MeanCorrelation | None
-    kendall: MeanCorrelation | None
-    noise_ceiling: float | None
-    p: float | None
-    p_holm: float | None
-    smallest_p: float | None
-    test: str
-    reason: str
+    spearman: MeanCorrelation | None = None
+    kendall: MeanCorrelation | None = None
+    noise_ceiling: float | None = None
+    p: float | None = None
+    p_holm: float | None = None
+    smallest_p: float | None = None
+    test: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -304,7 +304,7 @@ def _agreement(
     common = [label for label in both[0] if label in both[1]]
     one, other = ([groups[label] for label in common] for groups in both)
     n = (sum(each.size for each in one), sum(each.size for each in other))
-    empty = RankAgreement(factors, len(common), n, *([None] * 6), test="", reason="")
+    empty = RankAgreement(factors, len(common), n)
     if len(common) < 3:
         reason = (
             f"{len(common)} common groups have two scores or more on both tasks; three are needed."

@@ -202,8 +202,8 @@ def means_agreement(first: Groups, second: Groups, resamples: int, seed: int) ->
     for value, measure, inward, outward in zip(
         values,
         (_spearman, _kendall),
-        (lambda rho: 2 * np.sin(np.pi * rho / 6), lambda tau: np.sin(np.pi * tau / 2)),
-        (lambda r: 6 / np.pi * np.arcsin(r / 2), lambda r: 2 / np.pi * np.arcsin(r)),
+        (_normal_of_rho, _normal_of_tau),
+        (_rho_of_normal, _tau_of_normal),
         strict=True,
     ):
         centre = np.arctanh(np.clip(inward(value) / ceiling, -LARGEST, LARGEST))
@@ -255,6 +255,22 @@ def _refuse(groups: Groups) -> None:
             f"{len(groups)} groups, the smallest of {least} scores; two groups of two scores are "
             "needed, so run more experiments."
         )
+
+
+def _normal_of_rho(rho: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(2 * np.sin(np.pi * rho / 6))
+
+
+def _rho_of_normal(r: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(6 / np.pi * np.arcsin(r / 2))
+
+
+def _normal_of_tau(tau: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(np.sin(np.pi * tau / 2))
+
+
+def _tau_of_normal(r: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(2 / np.pi * np.arcsin(r))
 
 
 def _spearman(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -89,8 +89,8 @@ def noise_ceiling(arm: str, rows: pd.DataFrame, settings: AnalysisSettings) -> N
         firsts.append(_places(reference, reference))
         ranks = _places(several[name].to_numpy(dtype=np.float64), reference)
         means = np.bincount(cell, ranks) / counts
-        within.append(np.bincount(cell, (ranks - means[cell]) ** 2))
-    freedom = counts - 1
+        within.append(np.bincount(cell, (ranks - means[cell]) ** 2).astype(np.float64))
+    freedom = (counts - 1).astype(np.int64)
     values = [
         1 - float(inner.sum() / freedom.sum()) / float(first.var(ddof=1))
         for first, inner in zip(firsts, within, strict=True)

@@ -114,14 +114,14 @@ class SampleTest:
     score: str
     n_designed: int
     n_uniform: int
-    probability: float | None
-    interval: Interval | None
-    p: float | None
-    p_holm: float | None
-    ks_statistic: float | None
-    ks_p: float | None
-    ks_p_holm: float | None
-    reason: str
+    probability: float | None = None
+    interval: Interval | None = None
+    p: float | None = None
+    p_holm: float | None = None
+    ks_statistic: float | None = None
+    ks_p: float | None = None
+    ks_p_holm: float | None = None
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -338,7 +338,7 @@ def _sample_test(
     one: NDArray[np.float64],
     other: NDArray[np.float64],
 ) -> SampleTest:
-    empty = SampleTest(designed, uniform, score, one.size, other.size, *([None] * 7), reason="")
+    empty = SampleTest(designed, uniform, score, one.size, other.size)
     try:
         probability, interval = superiority(one, other)
     except TooFewScores as refusal:

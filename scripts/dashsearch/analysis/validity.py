@@ -168,7 +168,8 @@ def validity(ledger: pd.DataFrame, space: Space, settings: AnalysisSettings) -> 
     found = []
     for arm, rows in scopes(ledger, settings):
         distinct = distinct_cells(rows, settings.score)
-        agreement, splits, reason = None, (), ""
+        agreement, reason = None, ""
+        splits: tuple[FactorSplit, ...] = ()
         try:
             agreement = _agreement(distinct, settings, arm)
             splits = _splits(distinct, space, settings, agreement, arm)

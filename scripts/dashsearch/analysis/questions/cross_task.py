@@ -81,14 +81,14 @@ def _pair_rows(found: CrossTask) -> list[dict[str, Any]]:
         for each in pair.differences:
             row = _row("omega_squared_difference", pair.first, each.factors, each.difference, 0.0)
             rows.append(row | other | {"n": sum(each.n)} | _limits(each.interval))
-        for each in pair.agreements:
-            size = {"n": sum(each.n), "groups": each.groups}
-            test = {"p": each.p, "p_holm": each.p_holm, "test": each.test}
-            for name, measure in (("spearman", each.spearman), ("kendall_tau_b", each.kendall)):
+        for ranks in pair.agreements:
+            size = {"n": sum(ranks.n), "groups": ranks.groups}
+            test = {"p": ranks.p, "p_holm": ranks.p_holm, "test": ranks.test}
+            for name, measure in (("spearman", ranks.spearman), ("kendall_tau_b", ranks.kendall)):
                 if measure is not None:
-                    raw = _row(f"{name}_of_means", pair.first, each.factors, measure.value, 0.0)
+                    raw = _row(f"{name}_of_means", pair.first, ranks.factors, measure.value, 0.0)
                     true = _row(
-                        f"{name}_corrected", pair.first, each.factors, measure.corrected, 0.0
+                        f"{name}_corrected", pair.first, ranks.factors, measure.corrected, 0.0
                     )
                     rows += [
                         raw | other | size | (test if name == "spearman" else {}),
