@@ -33,7 +33,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _findings(options: argparse.Namespace) -> Findings:
     if options.name == CROSS_TASK:
         return _cross_task_findings(options)
-    path = options.files[0]
+    path, *others = options.files
+    if others:
+        raise InputError(
+            f"{options.name} reads one file, but {others[0]} is a second; leave it out."
+        )
     scores = [options.score] if options.name == "variance" else [options.score, options.selection]
     ledger, space = _read(path, scores, options)
     try:

@@ -306,11 +306,13 @@ def _hitting(
     arm: str, runs: _Runs, top: float, target: float, settings: AnalysisSettings
 ) -> Hitting:
     reached = runs.best >= target
-    hit = reached.any(axis=1)
+    hit = np.asarray(reached.any(axis=1))
     horizon = runs.best.shape[1]
     first = np.where(hit, reached.argmax(axis=1) + 1, horizon)
     censored = int((~hit).sum())
-    times = tuple(int(time) if did else None for time, did in zip(first, hit, strict=True))
+    times = tuple(
+        int(time) if did else None for time, did in zip(first.tolist(), hit.tolist(), strict=True)
+    )
     root = derive_seed(settings.seed, "hitting", arm, top)
     return Hitting(
         arm=arm,

@@ -207,3 +207,8 @@ def test_too_few_rows_give_a_reason(ledgers):
     (pair,) = compare_tasks(few, SETTINGS).pairs
     assert all(each.spearman is None and "three are needed" in each.reason
                for each in pair.agreements)  # fmt: skip
+
+
+def test_a_second_file_is_refused_where_one_is_read(tmp_path, capsys):
+    assert main(["validity", "one.csv", "two.csv", "--out", str(tmp_path / "out")]) == 1
+    assert "two.csv is a second" in capsys.readouterr().err
