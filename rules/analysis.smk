@@ -50,6 +50,11 @@ use rule analyse_variance as analyse_dynamics with:
     output:
         document="results/{task}/analysis/dynamics.json",
         entropy="results/{task}/analysis/entropy.csv",
+        moves="results/{task}/analysis/moves.csv",
+        steps="results/{task}/analysis/steps.csv",
+        cycles="results/{task}/analysis/cycles.csv",
+        divergence="results/{task}/analysis/divergence.csv",
+        innovation="results/{task}/analysis/innovation.csv",
     log:
         "logs/{task}/analyse_dynamics.log",
     benchmark:

@@ -21,7 +21,6 @@ from dashsearch.analysis.paired_arms import (
 from dashsearch.analysis.results import Interval, TooFewScores
 from dashsearch.analysis.seed_intervals import interval_of_mean
 from dashsearch.analysis.settings import AnalysisSettings
-from dashsearch.errors import InputError
 from dashsearch.seeds import derive_seed
 
 Column = Literal["selection", "score"]
@@ -307,11 +306,13 @@ def _hitting(
     arm: str, runs: _Runs, top: float, target: float, settings: AnalysisSettings
 ) -> Hitting:
     reached = runs.best >= target
-    hit = reached.any(axis=1)
+    hit = np.asarray(reached.any(axis=1))
     horizon = runs.best.shape[1]
     first = np.where(hit, reached.argmax(axis=1) + 1, horizon)
     censored = int((~hit).sum())
-    times = tuple(int(time) if did else None for time, did in zip(first, hit, strict=True))
+    times = tuple(
+        int(time) if did else None for time, did in zip(first.tolist(), hit.tolist(), strict=True)
+    )
     root = derive_seed(settings.seed, "hitting", arm, top)
     return Hitting(
         arm=arm,

@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -216,14 +215,13 @@ def uniform_nearest(space: Space, pasts: NDArray[np.int64], seed: int) -> float:
     counted = [place for place, levels in enumerate(space.shape) if levels > 1]
     ranked = [place for place in counted if space.factors[place].ordered]
     unit = math.lcm(1, *(space.shape[place] - 1 for place in ranked))
-    kinds = np.array(
-        list(product(*(range(space.shape[place]) for place in ranked)))
-        if math.prod(space.shape[place] for place in ranked) <= UNIFORM_CELLS
-        else np.random.default_rng(seed).integers(
-            [space.shape[place] for place in ranked], size=(UNIFORM_CELLS, len(ranked))
-        ),
-        dtype=np.int64,
-    ).reshape(-1, len(ranked))
+    sizes = [space.shape[place] for place in ranked]
+    kinds: NDArray[np.int64] = (
+        # One kind, of no columns, where no factor is ordered.
+        np.indices(sizes).reshape(len(ranked), math.prod(sizes)).T
+        if math.prod(sizes) <= UNIFORM_CELLS
+        else np.random.default_rng(seed).integers(sizes, size=(UNIFORM_CELLS, len(ranked)))
+    )
     times = np.quantile(pasts, np.linspace(0, 1, min(UNIFORM_TIMES, pasts.size)), method="nearest")
     total = 0.0
     for kind in kinds:

@@ -1,7 +1,7 @@
 """Exact segmentation of a sequence of block means, and the penalty at which it finds nothing."""
 
 import numpy as np
-import ruptures  # type: ignore[import-untyped]
+import ruptures
 from numpy.typing import ArrayLike, NDArray
 
 # Candidate positions are the borders of blocks; more than this many add time, hardly precision.

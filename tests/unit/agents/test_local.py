@@ -4,9 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
 from dashsearch.errors import InputError
-from dashsearch.search.agents.causal_model import unpack_model
+from dashsearch.search.agents.causal_model import AutoTokenizer, unpack_model
 from dashsearch.search.agents.local import LocalProvider
 from dashsearch.search.agents.provider import Prompt
 from dashsearch.search.agents.reply import read_reply, reply_schema
@@ -52,6 +53,27 @@ def test_a_real_model_writes_valid_ideas_and_equal_requests_give_equal_replies(f
     other = provider(folder)
     assert other.send(request(other)) == first
     assert other.send(request(other, seed=2)) != first
+
+
+def test_whatever_a_model_draws_within_the_schema_is_valid(folder, tmp_path):
+    # Random weights end a reply with any token that the schema allows, "}]} in one piece included.
+    from transformers import LlamaConfig, LlamaForCausalLM  # noqa: PLC0415  (after the shim)
+
+    torch.manual_seed(0)
+    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    size = {"hidden_size": 16, "intermediate_size": 16, "num_attention_heads": 1}
+    config = LlamaConfig(
+        vocab_size=len(tokenizer), num_hidden_layers=1, num_key_value_heads=1, **size
+    )
+    LlamaForCausalLM(config).save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    made = provider(folder=tmp_path, model=str(tmp_path))
+    schema = reply_schema(SPACE, 1, 2, 4, experiments=3)
+    for seed in range(16):
+        prompt = Prompt("You propose experiments.", ("Propose.",), schema, seed)
+        answer = made.read(made.send(made.request(prompt)))
+        reply = read_reply(answer.text, SPACE, schema, experiments=3)
+        assert (answer.outcome, bool(reply.ideas), reply.problems) == ("ok", True, {})
 
 
 def test_a_reply_that_is_cut_is_truncated_and_no_json(folder):

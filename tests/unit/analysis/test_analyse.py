@@ -25,8 +25,9 @@ SPACE = Space(
 )
 SETTINGS = AnalysisSettings(permutations=99, bootstraps=99, window=10)
 FILES = [
-    "arms.csv", "best_so_far.csv", "convergence.json", "dynamics.json", "entropy.csv",
-    "pair_means.csv", "provenance.json", "representativeness.csv", "selected.csv", "summary.json",
+    "arms.csv", "best_so_far.csv", "convergence.json", "cycles.csv", "divergence.csv",
+    "dynamics.json", "entropy.csv", "innovation.csv", "moves.csv", "pair_means.csv",
+    "provenance.json", "representativeness.csv", "selected.csv", "steps.csv", "summary.json",
     "validity.json", "validity_correlations.csv", "variance.json",
 ]  # fmt: skip
 NOTE = analysis_note({"random/1": "ab"}, SPACE, SETTINGS, "trainer/1")

@@ -204,8 +204,9 @@ def _write(model: Any, prompt: torch.Tensor, guide: _Guide, room: int) -> tuple[
         step = model(input_ids=pending, past_key_values=cache, use_cache=True, logits_to_keep=1)
         cache = step.past_key_values
         token = guide.draw(step.logits[:, -1].float())
+        # The last token may end the text and the reply at once, without an end-of-text behind it.
+        written.append(token)
         if guide.is_done():
             return written, True
-        written.append(token)
         pending = torch.tensor([[token]])
     return written, False
