@@ -39,6 +39,7 @@ rule all:
     default_target: True
     input:
         "results/report/index.html",
+        ANSWERS,
 
 
 # Off by default: fetches the data sets of the tasks that have a `download:`.

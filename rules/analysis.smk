@@ -1,5 +1,10 @@
 """What the ledgers say: one rule a question, each of them by the same script."""
 
+# Answers that the report does not read.
+ANSWERS = expand("results/{task}/analysis/validity.json", task=config["tasks"])
+if len(config["tasks"]) > 1:
+    ANSWERS.append("results/cross_task/cross_task.json")
+
 
 rule analyse_variance:
     input:
@@ -75,3 +80,46 @@ use rule analyse_variance as analyse_summary with:
         settings=ANALYSIS_SETTINGS,
         tte_s=get_tte_s,
         trainer=TRAINER,
+
+
+use rule analyse_variance as analyse_validity with:
+    output:
+        document="results/{task}/analysis/validity.json",
+        correlations="results/{task}/analysis/validity_correlations.csv",
+        selected="results/{task}/analysis/selected.csv",
+        representativeness="results/{task}/analysis/representativeness.csv",
+    log:
+        "logs/{task}/analyse_validity.log",
+    benchmark:
+        "results/benchmarks/{task}/analyse_validity.tsv"
+    params:
+        question="validity",
+        settings=ANALYSIS_SETTINGS,
+        tte_s=get_tte_s,
+        trainer=TRAINER,
+
+
+# Asked for where a campaign has two tasks or more.
+rule compare_tasks:
+    input:
+        ledgers=get_all_ledgers,
+        space=SPACE_FILE,
+    output:
+        document="results/cross_task/cross_task.json",
+        table="results/cross_task/cross_task.csv",
+        provenance="results/cross_task/provenance.json",
+    log:
+        "logs/compare_tasks.log",
+    benchmark:
+        "results/benchmarks/compare_tasks.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        settings=ANALYSIS_SETTINGS,
+        tte_s=[windows_of(task)["tte_s"] for task in config["tasks"]],
+        trainer=TRAINER,
+    script:
+        "../scripts/compare_tasks.py"

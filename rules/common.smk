@@ -153,7 +153,12 @@ def get_root(wildcards):
 
 def get_windows(wildcards):
     """The windows of a task: its own, or the campaign's."""
-    return config["tasks"][wildcards.task]["windows"] or config["windows"]
+    return windows_of(wildcards.task)
+
+
+def windows_of(task):
+    """The windows of the task of this name."""
+    return config["tasks"][task]["windows"] or config["windows"]
 
 
 def get_tte_s(wildcards):
@@ -271,21 +276,27 @@ def get_arm_calls(wildcards):
 
 def get_arm_files(name):
     """An input function: this file of every arm and seed of a task."""
+    return lambda wildcards: arm_files(wildcards.task, name)
 
-    def get_files(wildcards):
-        if not IS_TRAINED:
-            return [
-                f"results/{wildcards.task}/arms/{arm}/seeds{batch}/{name}.parquet"
-                for arm, batches in BATCHES.items()
-                for batch in batches
-            ]
+
+def arm_files(task, name):
+    """This file of every arm and seed of a task."""
+    if not IS_TRAINED:
         return [
-            f"results/{wildcards.task}/arms/{arm}/seed{seed}/{name}.parquet"
-            for arm, settings in config["arms"].items()
-            for seed in settings["seeds"]
+            f"results/{task}/arms/{arm}/seeds{batch}/{name}.parquet"
+            for arm, batches in BATCHES.items()
+            for batch in batches
         ]
+    return [
+        f"results/{task}/arms/{arm}/seed{seed}/{name}.parquet"
+        for arm, settings in config["arms"].items()
+        for seed in settings["seeds"]
+    ]
 
-    return get_files
+
+def get_all_ledgers(wildcards):
+    """The ledgers of all tasks, one task after another with equally many."""
+    return [path for task in config["tasks"] for path in arm_files(task, "ledger")]
 
 
 def get_arms_of(policy):

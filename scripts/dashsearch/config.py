@@ -28,7 +28,9 @@ Count = Annotated[int, Field(ge=1)]
 
 
 # Folders beside those of the tasks, and headings of the report.
-RESERVED_TASK_NAMES = {"report", "benchmarks", "models", "answers", "reading", "provenance"}
+RESERVED_TASK_NAMES = {
+    *("report", "benchmarks", "models", "cross_task", "answers", "reading", "provenance"),
+}
 
 
 class EmbeddedTask(TaskSettings):

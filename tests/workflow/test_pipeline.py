@@ -21,7 +21,7 @@ def test_a_run_ends_with_a_report_that_calls_the_clips_synthetic(tiny):
     assert "synthetic" in page
     assert "http://" not in page.replace("http://www.w3.org", "")
     assert "https://" not in page
-    for name in ("variance.json", "convergence.json", "dynamics.json"):
+    for name in ("variance.json", "convergence.json", "dynamics.json", "validity.json"):
         json.loads((tiny.folder / "results/tiny/analysis" / name).read_text())
 
 
@@ -215,3 +215,4 @@ def test_the_default_config_plans_both_tasks_and_all_arms(tmp_path):
     assert jobs["propose_round"] == str(2 * (1 + 2 + 2 * 3 + 3))
     assert jobs["ask_agents"] == str(2 * 3)
     assert jobs["train_round"] == str(2 * (1 + 2 + 2 * 3 + 3 + 3))
+    assert (jobs["analyse_validity"], jobs["compare_tasks"]) == ("2", "1")

@@ -5,11 +5,17 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import pandas as pd
+
 from dashsearch.analysis.analyse import QUESTIONS, analyse
 from dashsearch.analysis.any_ledger import ARCHITECTURE, PUBLISHED_FACTORS, read_any_ledger
 from dashsearch.analysis.findings import Findings, write_findings
+from dashsearch.analysis.questions.cross_task import cross_task_findings
 from dashsearch.analysis.settings import AnalysisSettings
 from dashsearch.errors import InputError
+from dashsearch.space.space import Space
+
+CROSS_TASK = "cross_task"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -25,13 +31,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _findings(options: argparse.Namespace) -> Findings:
-    path = options.files[0]
-    factors = options.factors.split(",") if options.factors else None
+    if options.name == CROSS_TASK:
+        return _cross_task_findings(options)
+    path, *others = options.files
+    if others:
+        raise InputError(
+            f"{options.name} reads one file, but {others[0]} is a second; leave it out."
+        )
     scores = [options.score] if options.name == "variance" else [options.score, options.selection]
-    ledger, space = read_any_ledger(
-        path, scores=scores, factors=factors, architecture=options.architecture.split(",")
-    )
-    settings = AnalysisSettings(
+    ledger, space = _read(path, scores, options)
+    try:
+        return analyse(options.name, ledger, space, _settings(options, scores))
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def _cross_task_findings(options: argparse.Namespace) -> Findings:
+    scores = [options.score]
+    ledgers = [_read(path, scores, options) for path in options.files]
+    return cross_task_findings(ledgers, _settings(options, scores))
+
+
+def _read(
+    path: Path, scores: Sequence[str], options: argparse.Namespace
+) -> tuple[pd.DataFrame, Space]:
+    factors = options.factors.split(",") if options.factors else None
+    architecture = options.architecture.split(",")
+    return read_any_ledger(path, scores=scores, factors=factors, architecture=architecture)
+
+
+def _settings(options: argparse.Namespace, scores: Sequence[str]) -> AnalysisSettings:
+    return AnalysisSettings(
         seed=options.seed,
         score=options.score,
         selection=scores[-1],
@@ -43,19 +73,16 @@ def _findings(options: argparse.Namespace) -> Findings:
         permutations=options.resamples,
         bootstraps=options.resamples,
     )
-    try:
-        return analyse(options.name, ledger, space, settings)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m dashsearch.analysis",
         description="Analyse a ledger (Parquet or CSV, one row an experiment), or for variance a "
-        "CSV of groups with their n, mean and standard deviation.",
+        "CSV of groups with their n, mean and standard deviation; for cross_task several ledgers, "
+        "one a task.",
     )
-    parser.add_argument("name", choices=list(QUESTIONS))
+    parser.add_argument("name", choices=[*QUESTIONS, CROSS_TASK])
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
     parser.add_argument("--out", type=Path, required=True, help="folder for NAME.json and tables")
     parser.add_argument(

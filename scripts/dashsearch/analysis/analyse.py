@@ -10,6 +10,7 @@ from dashsearch.analysis.findings import Findings
 from dashsearch.analysis.questions.convergence import convergence_findings
 from dashsearch.analysis.questions.dynamics import dynamics_findings
 from dashsearch.analysis.questions.summary import summary_findings
+from dashsearch.analysis.questions.validity import validity_findings
 from dashsearch.analysis.questions.variance import variance_findings
 from dashsearch.analysis.settings import AnalysisSettings
 from dashsearch.errors import InputError
@@ -23,6 +24,7 @@ QUESTIONS: Mapping[str, Question] = {
     "variance": variance_findings,
     "convergence": convergence_findings,
     "dynamics": dynamics_findings,
+    "validity": validity_findings,
     "summary": summary_findings,
 }
 
@@ -43,7 +45,7 @@ def analyse(
         If a column is missing, the ledger is empty or of several tasks, a cell is outside the
         space, a score is outside [0, 1], or a successful experiment has no score.
     """
-    _check(ledger, space, settings)
+    check_ledger(ledger, space, settings)
     whole = hide_partial_scores(ledger.reset_index(drop=True), settings)
     return QUESTIONS[question](whole, space, settings)
 
@@ -64,11 +66,13 @@ def hide_partial_scores(ledger: pd.DataFrame, settings: AnalysisSettings) -> pd.
     nor enter a variance share.
     """
     hidden = ledger.copy()
-    hidden.loc[ledger["fidelity"] < 1, [settings.score, settings.selection]] = np.nan
+    for score in {settings.score, settings.selection}:
+        hidden.loc[ledger["fidelity"] < 1, score] = np.nan
     return hidden
 
 
-def _check(ledger: pd.DataFrame, space: Space, settings: AnalysisSettings) -> None:
+def check_ledger(ledger: pd.DataFrame, space: Space, settings: AnalysisSettings) -> None:
+    """Refuse a ledger that no question can be put to; errors as of `analyse`."""
     needed = [*COLUMNS, settings.score, settings.selection, *space.names]
     missing = [name for name in needed if name not in ledger.columns]
     if missing:
