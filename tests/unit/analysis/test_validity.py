@@ -5,10 +5,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
-from statsmodels.stats.multitest import multipletests
 
 from dashsearch.analysis.analyse import analyse
-from dashsearch.analysis.family import holm
 from dashsearch.analysis.intervals import proportion_interval
 from dashsearch.analysis.reliability import noise_ceiling
 from dashsearch.analysis.representativeness import (
@@ -230,12 +228,6 @@ def test_two_samples_of_one_space_do_not_differ(ledger):
     for test in sample_tests(ledger, SETTINGS):
         assert test.interval.low <= 0.5 <= test.interval.high
         assert test.p_holm > 0.01 and test.ks_p_holm > 0.01
-
-
-def test_holm_is_statsmodels_and_leaves_gaps():
-    p = [0.04, 0.001, 0.3, 0.02]
-    assert holm([None, *p, None])[1:-1] == pytest.approx(multipletests(p, method="holm")[1])
-    assert holm([None]) == [None] and holm([]) == []
 
 
 @pytest.mark.parametrize(("count", "of"), [(0, 7), (3, 7), (7, 7)])
