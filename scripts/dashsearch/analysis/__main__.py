@@ -8,6 +8,7 @@ from pathlib import Path
 from dashsearch.analysis.analyse import QUESTIONS, analyse
 from dashsearch.analysis.any_ledger import ARCHITECTURE, PUBLISHED_FACTORS, read_any_ledger
 from dashsearch.analysis.findings import Findings, write_findings
+from dashsearch.analysis.measured import read_measured
 from dashsearch.analysis.settings import AnalysisSettings
 from dashsearch.errors import InputError
 
@@ -44,7 +45,8 @@ def _findings(options: argparse.Namespace) -> Findings:
         bootstraps=options.resamples,
     )
     try:
-        return analyse(options.name, ledger, space, settings)
+        measured = read_measured(options.table, settings, factors) if options.table else None
+        return analyse(options.name, ledger, space, settings, measured)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
 
@@ -63,6 +65,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--architecture", default=",".join(ARCHITECTURE), help="factors of that group"
+    )
+    parser.add_argument(
+        "--table", type=Path, help="measured scores of every cell, for the regrets of convergence"
     )
     parser.add_argument("--score", default="test_map", help="column to report on")
     parser.add_argument(
