@@ -280,7 +280,7 @@ def _found(
         changes.append(
             Change(
                 n=int(positions[at]),
-                interval=Interval(low, high, "95 % bootstrap of blocks on either side"),
+                interval=Interval(low, high, "95 % bootstrap of blocks, and one block either way"),
                 shift=shift,
                 shift_interval=shift_interval,
                 p=float("nan"),
@@ -338,7 +338,8 @@ def _borders(
         np.quantile(found, tail, method="lower"),
         np.quantile(found, 1 - tail, method="higher"),
     )
-    return int(low), int(high)
+    # A change within a block is found at one of its borders.
+    return int(low) - 1, int(high) + 1
 
 
 def _permuted(

@@ -27,7 +27,8 @@ SETTINGS = AnalysisSettings(permutations=99, bootstraps=99, window=10)
 FILES = [
     "arm_pairs.csv", "arms.csv", "best_at.csv", "best_so_far.csv", "change_points.csv",
     "convergence.json", "cycles.csv", "divergence.csv",
-    "dynamics.json", "entropy.csv", "growth_laws.csv", "innovation.csv", "moves.csv", "pair_means.csv",
+    "dynamics.json", "entropy.csv", "growth_laws.csv", "innovation.csv",
+    "moves.csv", "pair_means.csv",
     "provenance.json", "records.csv", "steps.csv", "summary.json", "variance.json",
 ]  # fmt: skip
 NOTE = analysis_note({"random/1": "ab"}, SPACE, SETTINGS, "trainer/1")
