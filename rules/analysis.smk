@@ -32,9 +32,18 @@ rule analyse_variance:
 
 
 use rule analyse_variance as analyse_convergence with:
+    input:
+        ledgers=get_arm_files("ledger"),
+        space=SPACE_FILE,
+        table=get_factorial_table,
     output:
         document="results/{task}/analysis/convergence.json",
         best_so_far="results/{task}/analysis/best_so_far.csv",
+        best_at="results/{task}/analysis/best_at.csv",
+        arm_pairs="results/{task}/analysis/arm_pairs.csv",
+        records="results/{task}/analysis/records.csv",
+        growth_laws="results/{task}/analysis/growth_laws.csv",
+        change_points="results/{task}/analysis/change_points.csv",
     log:
         "logs/{task}/analyse_convergence.log",
     benchmark:

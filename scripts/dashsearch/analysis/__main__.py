@@ -10,6 +10,7 @@ import pandas as pd
 from dashsearch.analysis.analyse import QUESTIONS, analyse
 from dashsearch.analysis.any_ledger import ARCHITECTURE, PUBLISHED_FACTORS, read_any_ledger
 from dashsearch.analysis.findings import Findings, write_findings
+from dashsearch.analysis.measured import read_measured
 from dashsearch.analysis.questions.cross_task import cross_task_findings
 from dashsearch.analysis.settings import AnalysisSettings
 from dashsearch.errors import InputError
@@ -40,8 +41,11 @@ def _findings(options: argparse.Namespace) -> Findings:
         )
     scores = [options.score] if options.name == "variance" else [options.score, options.selection]
     ledger, space = _read(path, scores, options)
+    settings = _settings(options, scores)
     try:
-        return analyse(options.name, ledger, space, _settings(options, scores))
+        table = options.table
+        measured = read_measured(table, settings, _factors(options)) if table else None
+        return analyse(options.name, ledger, space, settings, measured)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
 
@@ -55,9 +59,14 @@ def _cross_task_findings(options: argparse.Namespace) -> Findings:
 def _read(
     path: Path, scores: Sequence[str], options: argparse.Namespace
 ) -> tuple[pd.DataFrame, Space]:
-    factors = options.factors.split(",") if options.factors else None
     architecture = options.architecture.split(",")
-    return read_any_ledger(path, scores=scores, factors=factors, architecture=architecture)
+    return read_any_ledger(
+        path, scores=scores, factors=_factors(options), architecture=architecture
+    )
+
+
+def _factors(options: argparse.Namespace) -> list[str] | None:
+    return options.factors.split(",") if options.factors else None
 
 
 def _settings(options: argparse.Namespace, scores: Sequence[str]) -> AnalysisSettings:
@@ -90,6 +99,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--architecture", default=",".join(ARCHITECTURE), help="factors of that group"
+    )
+    parser.add_argument(
+        "--table", type=Path, help="measured scores of every cell, for the regrets of convergence"
     )
     parser.add_argument("--score", default="test_map", help="column to report on")
     parser.add_argument(

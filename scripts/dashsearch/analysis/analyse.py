@@ -7,6 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dashsearch.analysis.findings import Findings
+from dashsearch.analysis.measured import MeasuredSpace
 from dashsearch.analysis.questions.convergence import convergence_findings
 from dashsearch.analysis.questions.dynamics import dynamics_findings
 from dashsearch.analysis.questions.summary import summary_findings
@@ -30,7 +31,11 @@ QUESTIONS: Mapping[str, Question] = {
 
 
 def analyse(
-    question: str, ledger: pd.DataFrame, space: Space, settings: AnalysisSettings
+    question: str,
+    ledger: pd.DataFrame,
+    space: Space,
+    settings: AnalysisSettings,
+    measured: MeasuredSpace | None = None,
 ) -> Findings:
     """Answer one of `QUESTIONS` from the joined ledger of one task.
 
@@ -38,6 +43,8 @@ def analyse(
     ----------
     ledger
         The ledgers of all arms and seeds, one after another, each in proposal order.
+    measured
+        Scores of every cell, where there is a table of them: regrets are then the table's.
 
     Raises
     ------
@@ -47,6 +54,8 @@ def analyse(
     """
     check_ledger(ledger, space, settings)
     whole = hide_partial_scores(ledger.reset_index(drop=True), settings)
+    if question == "convergence":
+        return convergence_findings(whole, space, settings, measured)
     return QUESTIONS[question](whole, space, settings)
 
 

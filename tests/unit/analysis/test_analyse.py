@@ -25,9 +25,10 @@ SPACE = Space(
 )
 SETTINGS = AnalysisSettings(permutations=99, bootstraps=99, window=10)
 FILES = [
-    "arms.csv", "best_so_far.csv", "convergence.json", "cycles.csv", "divergence.csv",
-    "dynamics.json", "entropy.csv", "innovation.csv", "moves.csv", "pair_means.csv",
-    "provenance.json", "representativeness.csv", "selected.csv", "steps.csv", "summary.json",
+    "arm_pairs.csv", "arms.csv", "best_at.csv", "best_so_far.csv", "change_points.csv",
+    "convergence.json", "cycles.csv", "divergence.csv", "dynamics.json", "entropy.csv",
+    "growth_laws.csv", "innovation.csv", "moves.csv", "pair_means.csv", "provenance.json",
+    "records.csv", "representativeness.csv", "selected.csv", "steps.csv", "summary.json",
     "validity.json", "validity_correlations.csv", "variance.json",
 ]  # fmt: skip
 NOTE = analysis_note({"random/1": "ab"}, SPACE, SETTINGS, "trainer/1")
