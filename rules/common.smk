@@ -287,6 +287,11 @@ def get_arm_files(name):
     return get_files
 
 
+def get_factorial_table(wildcards):
+    """The table that a task's experiments are looked up in, if they are not trained."""
+    return [] if IS_TRAINED else config["tables"][wildcards.task]
+
+
 def get_arms_of(policy):
     """The names of the arms that run a policy."""
     return [name for name, arm in config["arms"].items() if arm["policy"] == policy]

@@ -8,8 +8,12 @@ from pathlib import Path
 from dashsearch.analysis.analyse import QUESTIONS, analyse
 from dashsearch.analysis.any_ledger import ARCHITECTURE, PUBLISHED_FACTORS, read_any_ledger
 from dashsearch.analysis.findings import Findings, write_findings
+from dashsearch.analysis.questions.factorial import factorial_findings
 from dashsearch.analysis.settings import AnalysisSettings
 from dashsearch.errors import InputError
+
+# Not of QUESTIONS: its file is a table of all cells, not a ledger of arms.
+EXACT = "factorial"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -20,14 +24,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InputError as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    sys.stdout.write(f"{options.out / options.name}.json\n")
+    name = "functional_anova" if options.name == EXACT else options.name
+    sys.stdout.write(f"{options.out / name}.json\n")
     return 0
 
 
 def _findings(options: argparse.Namespace) -> Findings:
     path = options.files[0]
     factors = options.factors.split(",") if options.factors else None
-    scores = [options.score] if options.name == "variance" else [options.score, options.selection]
+    scores = (
+        [options.score]
+        if options.name in ("variance", EXACT)
+        else [options.score, options.selection]
+    )
     ledger, space = read_any_ledger(
         path, scores=scores, factors=factors, architecture=options.architecture.split(",")
     )
@@ -42,8 +51,11 @@ def _findings(options: argparse.Namespace) -> Findings:
         step=options.step,
         permutations=options.resamples,
         bootstraps=options.resamples,
+        failed_cells=options.failed,
     )
     try:
+        if options.name == EXACT:
+            return factorial_findings(ledger, space, settings)
         return analyse(options.name, ledger, space, settings)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
@@ -53,9 +65,10 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m dashsearch.analysis",
         description="Analyse a ledger (Parquet or CSV, one row an experiment), or for variance a "
-        "CSV of groups with their n, mean and standard deviation.",
+        "CSV of groups with their n, mean and standard deviation; for factorial a table of "
+        "all cells.",
     )
-    parser.add_argument("name", choices=list(QUESTIONS))
+    parser.add_argument("name", choices=[*QUESTIONS, EXACT])
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
     parser.add_argument("--out", type=Path, required=True, help="folder for NAME.json and tables")
     parser.add_argument(
@@ -75,6 +88,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--std", choices=["population", "sample"], default="population", help="of a CSV of groups"
+    )
+    parser.add_argument(
+        "--failed", choices=["refuse", "lowest"], default="refuse", help="cells, for factorial"
     )
     parser.add_argument("--window", type=int, default=20, help="proposals whose entropy is taken")
     parser.add_argument("--step", type=int, default=5)

@@ -168,7 +168,7 @@ def arm_bias(
         *naive_estimates(rows, distinct, space, settings, wanted),
         [grouped_estimate(uniform, space, q, score=score, method="uniform_cells") for q in wanted],
         ridge_estimates(distinct, surrogate, reason, settings, wanted),
-        random_effects_estimates(distinct, space, settings, wanted),
+        random_effects_estimates(distinct, space, settings, wanted, arm=arm),
     ]
     return ArmBias(
         arm=arm,

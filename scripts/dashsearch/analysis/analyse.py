@@ -7,6 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dashsearch.analysis.findings import Findings
+from dashsearch.analysis.questions.bias import bias_findings
 from dashsearch.analysis.questions.convergence import convergence_findings
 from dashsearch.analysis.questions.dynamics import dynamics_findings
 from dashsearch.analysis.questions.summary import summary_findings
@@ -23,6 +24,7 @@ QUESTIONS: Mapping[str, Question] = {
     "variance": variance_findings,
     "convergence": convergence_findings,
     "dynamics": dynamics_findings,
+    "bias": bias_findings,
     "summary": summary_findings,
 }
 
@@ -43,9 +45,13 @@ def analyse(
         If a column is missing, the ledger is empty or of several tasks, a cell is outside the
         space, a score is outside [0, 1], or a successful experiment has no score.
     """
+    return QUESTIONS[question](usable_ledger(ledger, space, settings), space, settings)
+
+
+def usable_ledger(ledger: pd.DataFrame, space: Space, settings: AnalysisSettings) -> pd.DataFrame:
+    """Refuse what `analyse` refuses, and return the ledger that questions are put to."""
     _check(ledger, space, settings)
-    whole = hide_partial_scores(ledger.reset_index(drop=True), settings)
-    return QUESTIONS[question](whole, space, settings)
+    return hide_partial_scores(ledger.reset_index(drop=True), settings)
 
 
 def analyse_task(ledger: pd.DataFrame, space: Space, settings: AnalysisSettings) -> Findings:

@@ -236,11 +236,16 @@ def draw_of(
 
 
 def random_effects_estimates(
-    distinct: pd.DataFrame, space: Space, settings: AnalysisSettings, wanted: Sequence[Quantity]
+    distinct: pd.DataFrame,
+    space: Space,
+    settings: AnalysisSettings,
+    wanted: Sequence[Quantity],
+    *,
+    arm: str,
 ) -> list[Estimate]:
     """Posterior means and intervals of the random-effects model."""
     try:
-        draws = draw_of(distinct, space, settings, str(distinct["arm"].iloc[0]))
+        draws = draw_of(distinct, space, settings, arm)
     except TooFewScores as refusal:
         reason = str(refusal)
         return [

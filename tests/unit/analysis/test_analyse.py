@@ -25,7 +25,7 @@ SPACE = Space(
 )
 SETTINGS = AnalysisSettings(permutations=99, bootstraps=99, window=10)
 FILES = [
-    "arms.csv", "best_so_far.csv", "convergence.json", "dynamics.json", "entropy.csv",
+    "arms.csv", "best_so_far.csv", "bias.csv", "bias.json", "convergence.json", "dynamics.json", "entropy.csv",
     "pair_means.csv", "provenance.json", "summary.json", "variance.json",
 ]  # fmt: skip
 NOTE = analysis_note({"random/1": "ab"}, SPACE, SETTINGS, "trainer/1")
