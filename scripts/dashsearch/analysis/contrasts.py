@@ -23,7 +23,7 @@ def contrasts(levels: int) -> NDArray[np.float64]:
     for place in range(1, levels):
         columns[:place, place - 1] = -1.0
         columns[place, place - 1] = place
-    return columns * np.sqrt(levels / (columns**2).sum(axis=0))
+    return np.asarray(columns * np.sqrt(levels / (columns**2).sum(axis=0)))
 
 
 def term_variances(table: NDArray[np.float64]) -> NDArray[np.float64]:

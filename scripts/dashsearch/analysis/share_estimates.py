@@ -202,10 +202,12 @@ def ridge_estimates(
     if surrogate is None:
         return [Estimate("ridge", None, None, len(distinct), reason=reason) for _ in wanted]
     seeds, by_seed = np.unique(distinct["arm_seed"].to_numpy(), return_inverse=True)
-    kind, blocks = "seeds", by_seed
+    kind = "seeds"
+    blocks: NDArray[np.intp] = np.asarray(by_seed, dtype=np.intp)
     if seeds.size < SEEDS_FOR_BOOTSTRAP:
         kind = "rounds"
-        blocks = distinct.groupby(["arm_seed", "round"], sort=True).ngroup().to_numpy(dtype=np.intp)
+        numbers = distinct.groupby(["arm_seed", "round"], sort=True).ngroup()
+        blocks = np.asarray(numbers, dtype=np.intp)
     intervals = bootstrap_shares(
         surrogate,
         distinct[settings.score].to_numpy(dtype=np.float64),

@@ -71,7 +71,7 @@ def estimates(found, quantity):
 @pytest.fixture(scope="module")
 def campaigns():
     found = []
-    for seed in range(25):
+    for seed in range(20):
         scores = planted(seed)
         truth = exact_references(functional_anova(scores, SPACE), quantities(SPACE), SPACE)
         found.append(arm_bias(evolved(scores, (seed,)), SPACE, SETTINGS, truth))
@@ -83,8 +83,8 @@ def test_the_naive_share_is_biased_and_the_corrected_one_is_not(campaigns):
         method: np.mean([estimates(each, PAIR)[method].difference for each in campaigns])
         for method in ("eta_squared", "random_effects")
     }
-    assert error["eta_squared"] > 0.05
-    assert abs(error["random_effects"]) < 0.03
+    assert error["eta_squared"] > 0.03
+    assert abs(error["random_effects"]) < 0.02
 
 
 def test_the_corrected_interval_holds_the_truth(campaigns):
