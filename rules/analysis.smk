@@ -132,3 +132,27 @@ rule compare_tasks:
         trainer=TRAINER,
     script:
         "../scripts/compare_tasks.py"
+
+
+rule analyse_bias:
+    input:
+        ledgers=get_arm_files("ledger"),
+        space=SPACE_FILE,
+        table=get_factorial_table,
+    output:
+        document="results/{task}/analysis/bias.json",
+        shares="results/{task}/analysis/bias.csv",
+    log:
+        "logs/{task}/analyse_bias.log",
+    benchmark:
+        "results/benchmarks/{task}/analyse_bias.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        settings=ANALYSIS_SETTINGS,
+        tte_s=get_tte_s,
+    script:
+        "../scripts/analyse_bias.py"

@@ -129,6 +129,10 @@ class Analysis(StrictModel):
     step: Count = 5
     permutations: Annotated[int, Field(ge=99)] = 999
     bootstraps: Annotated[int, Field(ge=99)] = 2000
+    failed_cells: Annotated[
+        Literal["refuse", "lowest"],
+        Field(description="of a table, in exact shares; lowest: each has its lowest score"),
+    ] = "refuse"
 
 
 class Config(StrictModel):

@@ -12,11 +12,14 @@ from dashsearch.analysis.any_ledger import ARCHITECTURE, PUBLISHED_FACTORS, read
 from dashsearch.analysis.findings import Findings, write_findings
 from dashsearch.analysis.measured import read_measured
 from dashsearch.analysis.questions.cross_task import cross_task_findings
+from dashsearch.analysis.questions.factorial import factorial_findings
 from dashsearch.analysis.settings import AnalysisSettings
 from dashsearch.errors import InputError
 from dashsearch.space.space import Space
 
+# Not of QUESTIONS: of several ledgers, and of a table of all cells.
 CROSS_TASK = "cross_task"
+EXACT = "factorial"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,7 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InputError as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    sys.stdout.write(f"{options.out / options.name}.json\n")
+    name = "functional_anova" if options.name == EXACT else options.name
+    sys.stdout.write(f"{options.out / name}.json\n")
     return 0
 
 
@@ -39,11 +43,14 @@ def _findings(options: argparse.Namespace) -> Findings:
         raise InputError(
             f"{options.name} reads one file, but {others[0]} is a second; leave it out."
         )
-    scores = [options.score] if options.name == "variance" else [options.score, options.selection]
+    single = options.name in ("variance", EXACT)
+    scores = [options.score] if single else [options.score, options.selection]
     ledger, space = _read(path, scores, options)
     settings = _settings(options, scores)
     try:
         table = options.table
+        if options.name == EXACT:
+            return factorial_findings(ledger, space, settings)
         measured = read_measured(table, settings, _factors(options)) if table else None
         return analyse(options.name, ledger, space, settings, measured)
     except InputError as error:
@@ -81,6 +88,7 @@ def _settings(options: argparse.Namespace, scores: Sequence[str]) -> AnalysisSet
         step=options.step,
         permutations=options.resamples,
         bootstraps=options.resamples,
+        failed_cells=options.failed,
     )
 
 
@@ -89,9 +97,9 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m dashsearch.analysis",
         description="Analyse a ledger (Parquet or CSV, one row an experiment), or for variance a "
         "CSV of groups with their n, mean and standard deviation; for cross_task several ledgers, "
-        "one a task.",
+        "one a task; for factorial a table of all cells.",
     )
-    parser.add_argument("name", choices=[*QUESTIONS, CROSS_TASK])
+    parser.add_argument("name", choices=[*QUESTIONS, CROSS_TASK, EXACT])
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
     parser.add_argument("--out", type=Path, required=True, help="folder for NAME.json and tables")
     parser.add_argument(
@@ -114,6 +122,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--std", choices=["population", "sample"], default="population", help="of a CSV of groups"
+    )
+    parser.add_argument(
+        "--failed", choices=["refuse", "lowest"], default="refuse", help="cells, for factorial"
     )
     parser.add_argument("--window", type=int, default=20, help="proposals whose entropy is taken")
     parser.add_argument("--step", type=int, default=5)

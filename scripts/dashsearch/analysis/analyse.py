@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from dashsearch.analysis.findings import Findings
 from dashsearch.analysis.measured import MeasuredSpace
+from dashsearch.analysis.questions.bias import bias_findings
 from dashsearch.analysis.questions.convergence import convergence_findings
 from dashsearch.analysis.questions.dynamics import dynamics_findings
 from dashsearch.analysis.questions.summary import summary_findings
@@ -26,6 +27,7 @@ QUESTIONS: Mapping[str, Question] = {
     "convergence": convergence_findings,
     "dynamics": dynamics_findings,
     "validity": validity_findings,
+    "bias": bias_findings,
     "summary": summary_findings,
 }
 
@@ -52,11 +54,16 @@ def analyse(
         If a column is missing, the ledger is empty or of several tasks, a cell is outside the
         space, a score is outside [0, 1], or a successful experiment has no score.
     """
-    check_ledger(ledger, space, settings)
-    whole = hide_partial_scores(ledger.reset_index(drop=True), settings)
+    whole = usable_ledger(ledger, space, settings)
     if question == "convergence":
         return convergence_findings(whole, space, settings, measured)
     return QUESTIONS[question](whole, space, settings)
+
+
+def usable_ledger(ledger: pd.DataFrame, space: Space, settings: AnalysisSettings) -> pd.DataFrame:
+    """Refuse what `analyse` refuses, and return the ledger that questions are put to."""
+    _check(ledger, space, settings)
+    return hide_partial_scores(ledger.reset_index(drop=True), settings)
 
 
 def analyse_task(ledger: pd.DataFrame, space: Space, settings: AnalysisSettings) -> Findings:
@@ -80,7 +87,7 @@ def hide_partial_scores(ledger: pd.DataFrame, settings: AnalysisSettings) -> pd.
     return hidden
 
 
-def check_ledger(ledger: pd.DataFrame, space: Space, settings: AnalysisSettings) -> None:
+def _check(ledger: pd.DataFrame, space: Space, settings: AnalysisSettings) -> None:
     """Refuse a ledger that no question can be put to; errors as of `analyse`."""
     needed = [*COLUMNS, settings.score, settings.selection, *space.names]
     missing = [name for name in needed if name not in ledger.columns]

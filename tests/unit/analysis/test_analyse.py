@@ -25,7 +25,8 @@ SPACE = Space(
 )
 SETTINGS = AnalysisSettings(permutations=99, bootstraps=99, window=10)
 FILES = [
-    "arm_pairs.csv", "arms.csv", "best_at.csv", "best_so_far.csv", "change_points.csv",
+    "arm_pairs.csv", "arms.csv", "best_at.csv", "best_so_far.csv", "bias.csv",
+    "bias.json", "change_points.csv",
     "convergence.json", "cycles.csv", "divergence.csv", "dynamics.json", "entropy.csv",
     "growth_laws.csv", "innovation.csv", "moves.csv", "pair_means.csv", "provenance.json",
     "records.csv", "representativeness.csv", "selected.csv", "steps.csv", "summary.json",

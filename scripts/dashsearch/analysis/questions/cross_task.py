@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from dashsearch.analysis.analyse import check_ledger, hide_partial_scores
+from dashsearch.analysis.analyse import usable_ledger
 from dashsearch.analysis.cross_task import CrossTask, compare_tasks
 from dashsearch.analysis.findings import Findings
 from dashsearch.analysis.results import Interval, plain
@@ -25,8 +25,7 @@ def cross_task_findings(
     """
     whole = []
     for ledger, space in ledgers:
-        check_ledger(ledger, space, settings)
-        whole.append((hide_partial_scores(ledger.reset_index(drop=True), settings), space))
+        whole.append((usable_ledger(ledger, space, settings), space))
     found = compare_tasks(whole, settings)
     document = {
         "schema": "cross_task/1",
