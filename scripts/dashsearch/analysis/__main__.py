@@ -8,6 +8,9 @@ from pathlib import Path
 from dashsearch.analysis.analyse import QUESTIONS, analyse
 from dashsearch.analysis.any_ledger import ARCHITECTURE, PUBLISHED_FACTORS, read_any_ledger
 from dashsearch.analysis.findings import Findings, write_findings
+from dashsearch.analysis.group_table import is_group_table
+from dashsearch.analysis.questions.group_variance import group_findings
+from dashsearch.analysis.questions.variance import refuse_nothing
 from dashsearch.analysis.settings import AnalysisSettings
 from dashsearch.errors import InputError
 
@@ -27,6 +30,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _findings(options: argparse.Namespace) -> Findings:
     path = options.files[0]
     factors = options.factors.split(",") if options.factors else None
+    if is_group_table(path, options.score):
+        if options.name != "variance":
+            raise InputError(
+                f"{path} is a table of groups, which can tell variance alone; give "
+                f"{options.name} a ledger with one row an experiment."
+            )
+        return group_findings(path, factors or PUBLISHED_FACTORS, options.std, options.min_n)
     scores = [options.score] if options.name == "variance" else [options.score, options.selection]
     ledger, space = read_any_ledger(
         path, scores=scores, factors=factors, architecture=options.architecture.split(",")
@@ -44,7 +54,10 @@ def _findings(options: argparse.Namespace) -> Findings:
         bootstraps=options.resamples,
     )
     try:
-        return analyse(options.name, ledger, space, settings)
+        findings = analyse(options.name, ledger, space, settings)
+        if options.name == "variance":
+            refuse_nothing(findings, len(ledger))
+        return findings
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
 

@@ -37,7 +37,8 @@ class Effect:
     share, n_effective
         The same share where the design is not orthogonal: the sum of squares grows by
         `n_effective`, not by n, for each unit of the terms' variance, because the part of them that
-        looks like other terms is not theirs. Equal to `omega_squared` if `n_effective` is n.
+        looks like other terms is not theirs. Equal to `omega_squared` if `n_effective` is n, and
+        never cut: few scores of a crooked design can give more than 1, or less than 0.
     interval
         95 % interval of what `share` estimates: the noncentral F's, with the other terms' variance
         held at its estimate. Never negative.
@@ -106,7 +107,8 @@ def effect_of_sums(
     effective = float(n) if n_effective is None else n_effective
     variance = (ss_total + mean_square) / n
     component = (ss - df * mean_square) / effective
-    others = (variance - component) / mean_square
+    # All other variance holds the residual's, however little of the terms the design lets through.
+    others = max((variance - component) / mean_square, 1.0)
     low, high = (limit / effective for limit in noncentralities(f, df, df_error))
     return Effect(
         ss=ss,

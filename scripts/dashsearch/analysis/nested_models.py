@@ -133,8 +133,10 @@ class NestedModels:
     def effective_n(self, larger: Iterable[Term], smaller: Iterable[Term]) -> float:
         """Return how fast the sum of squares between two models grows with the terms' variance.
 
-        The mean over all directions that the terms can take, by the expected sum of squares; n if
-        the terms are orthogonal to the smaller model in this sample.
+        The mean over all directions that the terms can take in the space, by the expected sum of
+        squares; n if the terms are orthogonal to the smaller model in this sample. Directions that
+        the sample does not tell apart (combinations never seen) count with what they grow by:
+        nothing is known of them, and they are as much a part of the terms' variance.
 
         References
         ----------
@@ -144,7 +146,7 @@ class NestedModels:
         added = np.setdiff1d(self._root(larger)[0], columns)
         fitted = root.T @ self._gram[np.ix_(columns, added)]
         left = float(np.trace(self._gram[np.ix_(added, added)])) - float((fitted**2).sum())
-        return left / (self.residual(smaller)[1] - self.residual(larger)[1])
+        return left / added.size
 
     def permutation_p(
         self,

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, stats
 
+from dashsearch.analysis import family
 from dashsearch.analysis.results import Interval
 from dashsearch.analysis.seed_intervals import expanded_interval, interval_of_mean, seed_draws
 from dashsearch.analysis.settings import CONFIDENCE, SEEDS_FOR_BOOTSTRAP
@@ -156,12 +157,11 @@ def holm(areas: Sequence[AreaDifference]) -> list[AreaDifference]:
     ----------
     Holm (1979), Scand. J. Stat. 6.
     """
-    p = np.array([area.p for area in areas], dtype=np.float64)
-    order = np.argsort(p)[: int(np.isfinite(p).sum())]
-    adjusted = np.full(p.size, np.nan)
-    factors = np.arange(order.size, 0, -1)
-    adjusted[order] = np.minimum(np.maximum.accumulate(p[order] * factors), 1.0)
-    return [replace(area, p_holm=float(each)) for area, each in zip(areas, adjusted, strict=True)]
+    adjusted = family.holm([area.p for area in areas])
+    return [
+        replace(area, p_holm=math.nan if each is None else each)
+        for area, each in zip(areas, adjusted, strict=True)
+    ]
 
 
 def _log_area(regret: NDArray[np.float64], n_from: int) -> NDArray[np.float64]:

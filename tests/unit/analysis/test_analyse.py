@@ -27,7 +27,8 @@ SETTINGS = AnalysisSettings(permutations=99, bootstraps=99, window=10)
 FILES = [
     "arms.csv", "best_so_far.csv", "convergence.json", "cycles.csv", "divergence.csv",
     "dynamics.json", "entropy.csv", "innovation.csv", "moves.csv", "pair_means.csv",
-    "provenance.json", "steps.csv", "summary.json", "variance.json",
+    "provenance.json", "steps.csv", "summary.json", "two_way.csv", "variance.json",
+    "variance_shares.csv",
 ]  # fmt: skip
 NOTE = analysis_note({"random/1": "ab"}, SPACE, SETTINGS, "trainer/1")
 
