@@ -13,6 +13,8 @@ rule analyse_variance:
     output:
         document="results/{task}/analysis/variance.json",
         pair_means="results/{task}/analysis/pair_means.csv",
+        shares="results/{task}/analysis/variance_shares.csv",
+        two_way="results/{task}/analysis/two_way.csv",
     log:
         "logs/{task}/analyse_variance.log",
     benchmark:

@@ -10,9 +10,12 @@ import pandas as pd
 from dashsearch.analysis.analyse import QUESTIONS, analyse
 from dashsearch.analysis.any_ledger import ARCHITECTURE, PUBLISHED_FACTORS, read_any_ledger
 from dashsearch.analysis.findings import Findings, write_findings
+from dashsearch.analysis.group_table import is_group_table
 from dashsearch.analysis.measured import read_measured
 from dashsearch.analysis.questions.cross_task import cross_task_findings
 from dashsearch.analysis.questions.factorial import factorial_findings
+from dashsearch.analysis.questions.group_variance import group_findings
+from dashsearch.analysis.questions.variance import refuse_nothing
 from dashsearch.analysis.settings import AnalysisSettings
 from dashsearch.errors import InputError
 from dashsearch.space.space import Space
@@ -43,6 +46,8 @@ def _findings(options: argparse.Namespace) -> Findings:
         raise InputError(
             f"{options.name} reads one file, but {others[0]} is a second; leave it out."
         )
+    if is_group_table(path, options.score):
+        return _group_findings(path, options)
     single = options.name in ("variance", EXACT)
     scores = [options.score] if single else [options.score, options.selection]
     ledger, space = _read(path, scores, options)
@@ -52,9 +57,22 @@ def _findings(options: argparse.Namespace) -> Findings:
         if options.name == EXACT:
             return factorial_findings(ledger, space, settings)
         measured = read_measured(table, settings, _factors(options)) if table else None
-        return analyse(options.name, ledger, space, settings, measured)
+        findings = analyse(options.name, ledger, space, settings, measured)
+        if options.name == "variance":
+            refuse_nothing(findings, len(ledger))
+        return findings
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
+
+
+def _group_findings(path: Path, options: argparse.Namespace) -> Findings:
+    if options.name != "variance":
+        raise InputError(
+            f"{path} is a table of groups, which can tell variance alone; give {options.name} a "
+            "ledger with one row an experiment."
+        )
+    factors = _factors(options) or PUBLISHED_FACTORS
+    return group_findings(path, factors, options.std, options.min_n)
 
 
 def _cross_task_findings(options: argparse.Namespace) -> Findings:

@@ -37,7 +37,8 @@ class Effect:
     share, n_effective
         The same share where the design is not orthogonal: the sum of squares grows by
         `n_effective`, not by n, for each unit of the terms' variance, because the part of them that
-        looks like other terms is not theirs. Equal to `omega_squared` in an orthogonal design.
+        looks like other terms is not theirs. Equal to `omega_squared` in an orthogonal design, and
+        never cut: few scores of a crooked design can give less than 0.
     interval
         95 % interval of what `share` estimates: the noncentral F's, with the other terms' variance
         held at its estimate. Never negative.
@@ -110,7 +111,8 @@ def effect_of_sums(
     variance = (ss_total + mean_square) / n
     component = (ss - df * mean_square) / effective
     left = variance - component if others is None else others
-    other = left / mean_square
+    # All other variance holds the residual's, however little of the terms the design lets through.
+    other = max(left / mean_square, 1.0)
     low, high = (limit / effective for limit in noncentralities(f, df, df_error))
     return Effect(
         ss=ss,

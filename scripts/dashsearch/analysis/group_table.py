@@ -1,7 +1,7 @@
 """One-way analyses from published group tables: sizes, means and standard deviations."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -119,6 +119,38 @@ def one_way_of_groups(table: GroupTable) -> OneWay:
     within = float(table.ss.sum())
     _refuse_flat(table, within)
     return one_way_of_sums(between, within, len(table.n), n, OneWayTests(welch=_welch(table)))
+
+
+def collapse(table: GroupTable, factor: str) -> GroupTable:
+    """Join the groups of each level of one factor; nothing is lost, since the sums are sufficient.
+
+    Groups that the table left out stay out.
+    """
+    place = table.factors.index(factor)
+    levels, inverse = np.unique([label[place] for label in table.labels], return_inverse=True)
+    n = np.bincount(inverse, weights=table.n)
+    mean = np.bincount(inverse, weights=table.n * table.mean) / n
+    within = table.ss + table.n * (table.mean - mean[inverse]) ** 2
+    return replace(
+        table,
+        factors=(factor,),
+        labels=tuple((str(level),) for level in levels),
+        n=n.astype(np.int64),
+        mean=mean,
+        ss=np.bincount(inverse, weights=within),
+    )
+
+
+def is_group_table(path: str | Path, score: str) -> bool:
+    """Whether a file is a CSV table of groups: it has their means or deviations and no `score`."""
+    path = Path(path)
+    if path.suffix != ".csv":
+        return False
+    try:
+        columns = set(pd.read_csv(path, nrows=0).columns)
+    except (OSError, ValueError):
+        return False
+    return bool(columns & {"mean_ap", "std_ap"}) and score not in columns
 
 
 def _welch(table: GroupTable) -> Welch | None:

@@ -155,7 +155,9 @@ class NestedModels:
         In a sample that is not orthogonal the growth differs between the directions that the terms
         can take. They are weighted by the posterior mean of the effect's square in each, with
         equal prior variances (empirical Bayes): what an effect that is well seen looks like is
-        known, and without one the directions count alike.
+        known, and without one the directions count alike. Directions that the
+        sample does not tell apart (combinations never seen) grow by nothing, and are as much a part
+        of the terms' variance: they count with its prior.
 
         References
         ----------
@@ -168,6 +170,7 @@ class NestedModels:
         own = self._gram[np.ix_(added, added)]
         growth, directions = np.linalg.eigh(own - fitted.T @ fitted)
         seen = growth > RANK * self.n
+        unseen = int((~seen).sum())
         growth, directions = growth[seen], directions[:, seen]
         products = self._products[added] - fitted.T @ (root.T @ self._products[columns])
         effects = (directions.T @ products) / growth
@@ -178,10 +181,11 @@ class NestedModels:
         others = float(rest @ rest) + error * (1 + 2 * growth.size - float(doubled.sum()))
         prior = (float(growth @ effects**2) - growth.size * error) / float(growth.sum())
         if prior <= 0:
-            return Spread(float(growth.mean()), others / self.n)
+            return Spread(float(growth.sum()) / added.size, others / self.n)
         kept = prior / (prior + error / growth)
         squares = (kept * effects) ** 2 + kept * error / growth
-        return Spread(float(growth @ squares / squares.sum()), others / self.n)
+        whole = float(squares.sum()) + unseen * prior
+        return Spread(float(growth @ squares) / whole, others / self.n)
 
     def permutation_p(
         self,

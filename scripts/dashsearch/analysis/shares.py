@@ -149,6 +149,20 @@ def distinct_cells(rows: pd.DataFrame, score: str) -> pd.DataFrame:
     return scored.drop_duplicates("cell", keep="first")
 
 
+def independent_scores(
+    rows: pd.DataFrame, space: Space, factors: Sequence[str], score: str
+) -> pd.DataFrame:
+    """Return the experiments that a grouping by `factors` is judged by: one of every cell.
+
+    Where the groups name all factors of the space, a group is a cell and nothing but its repeats
+    vary within it: these are returned, one a seed.
+    """
+    if set(factors) != set(space.names):
+        return distinct_cells(rows, score)
+    scored: pd.DataFrame = rows[np.isfinite(rows[score].to_numpy(dtype=np.float64))]
+    return scored.drop_duplicates(["cell", "seed"], keep="first")
+
+
 def group_codes(cells: NDArray[np.int64], space: Space, factors: Sequence[str]) -> NDArray[np.intp]:
     """Return the number of each cell's combination of the `factors`' levels, in mixed radix."""
     axes = [space.names.index(name) for name in factors]
@@ -182,7 +196,14 @@ def _arm_shares(
             _group_share(distinct, space, score, group) for group in GROUPS if space.group(group)
         ),
         shares=tuple(
-            _share(distinct, space, score, settings, arm=arm, grouping=grouping)
+            _share(
+                independent_scores(rows, space, grouping[1], score),
+                space,
+                score,
+                settings,
+                arm=arm,
+                grouping=grouping,
+            )
             for grouping in _groupings(space)
         ),
         noise=noise,

@@ -30,7 +30,8 @@ FILES = [
     "convergence.json", "cycles.csv", "divergence.csv", "dynamics.json", "entropy.csv",
     "growth_laws.csv", "innovation.csv", "moves.csv", "pair_means.csv", "provenance.json",
     "records.csv", "representativeness.csv", "selected.csv", "steps.csv", "summary.json",
-    "validity.json", "validity_correlations.csv", "variance.json",
+    "two_way.csv", "validity.json", "validity_correlations.csv", "variance.json",
+    "variance_shares.csv",
 ]  # fmt: skip
 NOTE = analysis_note({"random/1": "ab"}, SPACE, SETTINGS, "trainer/1")
 
