@@ -71,7 +71,7 @@ def estimates(found, quantity):
 @pytest.fixture(scope="module")
 def campaigns():
     found = []
-    for seed in range(20):
+    for seed in range(25):
         scores = planted(seed)
         truth = exact_references(functional_anova(scores, SPACE), quantities(SPACE), SPACE)
         found.append(arm_bias(evolved(scores, (seed,)), SPACE, SETTINGS, truth))
