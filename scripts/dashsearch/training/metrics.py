@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dashsearch.seeds import derive_seed
-from dashsearch.training.ranking import (
+from dashsearch.ranking import (
     areas_under_curve,
     average_precisions,
     resampled_average_precisions,

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sklearn import metrics as reference
 
 from dashsearch.training.metrics import REPLICATES, resample_clips, score_stack
-from dashsearch.training.ranking import (
+from dashsearch.ranking import (
     areas_under_curve,
     average_precisions,
     resampled_average_precisions,
