@@ -5,8 +5,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from dashsearch.analysis.analyse import QUESTIONS, analyse
+from dashsearch.analysis.analyse import QUESTIONS, analyse, analyse_transfer
 from dashsearch.analysis.any_ledger import ARCHITECTURE, PUBLISHED_FACTORS, read_any_ledger
+from dashsearch.analysis.clip_scores import read_clip_scores
 from dashsearch.analysis.findings import Findings, write_findings
 from dashsearch.analysis.settings import AnalysisSettings
 from dashsearch.errors import InputError
@@ -26,6 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _findings(options: argparse.Namespace) -> Findings:
     path = options.files[0]
+    if options.clips and options.name != "transfer":
+        raise InputError(f"--clips {options.clips} belongs to transfer; leave it out.")
     factors = options.factors.split(",") if options.factors else None
     scores = [options.score] if options.name == "variance" else [options.score, options.selection]
     ledger, space = read_any_ledger(
@@ -43,7 +46,10 @@ def _findings(options: argparse.Namespace) -> Findings:
         permutations=options.resamples,
         bootstraps=options.resamples,
     )
+    clips = read_clip_scores(options.clips) if options.clips else None
     try:
+        if options.name == "transfer":
+            return analyse_transfer(ledger, space, settings, clips)
         return analyse(options.name, ledger, space, settings)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
@@ -55,9 +61,10 @@ def _parser() -> argparse.ArgumentParser:
         description="Analyse a ledger (Parquet or CSV, one row an experiment), or for variance a "
         "CSV of groups with their n, mean and standard deviation.",
     )
-    parser.add_argument("name", choices=list(QUESTIONS))
+    parser.add_argument("name", choices=[*QUESTIONS, "transfer"])
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
     parser.add_argument("--out", type=Path, required=True, help="folder for NAME.json and tables")
+    parser.add_argument("--clips", type=Path, help="scores by clip of a transfer check")
     parser.add_argument(
         "--factors", help=f"columns; of our ledgers all, else {','.join(PUBLISHED_FACTORS)}"
     )
