@@ -21,7 +21,6 @@ from dashsearch.analysis.paired_arms import (
 from dashsearch.analysis.results import Interval, TooFewScores
 from dashsearch.analysis.seed_intervals import interval_of_mean
 from dashsearch.analysis.settings import AnalysisSettings
-from dashsearch.errors import InputError
 from dashsearch.seeds import derive_seed
 
 Column = Literal["selection", "score"]
