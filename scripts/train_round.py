@@ -41,8 +41,8 @@ def main():
             space,
             PreparedFiles(paths),
             settings,
-            journal,
-            tte_s,
+            journal=journal,
+            tte_s=tte_s,
             resources=Resources.of(training, snakemake.threads),
             checkpoints=best,
         ).tables

@@ -34,8 +34,8 @@ def main():
             space,
             prepared,
             TrainerSettings.of(training),
-            journal,
-            tte_s,
+            journal=journal,
+            tte_s=tte_s,
             resources=Resources.of(training, snakemake.threads),
             test_scores=scores,
         )
