@@ -24,6 +24,7 @@ if config["evaluator"] == "train":
     include: "rules/features.smk"
     include: "rules/agents.smk"
     include: "rules/search.smk"
+    include: "rules/transfer.smk"
 
 else:
 

@@ -3,7 +3,7 @@
 import json
 
 from dashsearch.clips.adapters import read_data_set
-from dashsearch.config import check_budgets, validate_config
+from dashsearch.config import check_budgets, check_transfer, validate_config
 from dashsearch.errors import InputError
 from dashsearch.features.registry import NETWORK_FAMILIES, load_registry
 from dashsearch.files import file_digest
@@ -50,6 +50,7 @@ try:
     SPACE_FILE = resource_path(config["space"])
     SPACE = load_space(SPACE_FILE)
     check_budgets(config, SPACE)
+    check_transfer(config, SPACE)
     check_keys(config)
     check_prices(config, resource_path(config["agents"]["prices"]))
     for name, path in config["tables"].items():
@@ -85,6 +86,7 @@ EXTRACTED = REGISTRY.parts(BACKBONES)
 FUSED = [name for name in BACKBONES if REGISTRY.get(name).multi]
 READ_OUTS = REGISTRY.shared(EXTRACTED)
 TRAINED_TASKS = list(config["tasks"]) if IS_TRAINED else []
+TRANSFER_TASKS = list(config["tasks"]) if config["transfer"]["top"] else []
 SHARDS = config["training"]["shards"]
 # Seeds of an arm that one job looks up in a table, by the name of their file.
 AGENT_ARMS = [name for name, arm in config["arms"].items() if arm["policy"] == "agents"]
@@ -186,6 +188,14 @@ def get_shards(pattern):
 def get_training_threads(wildcards):
     """Processes of a round: many for many experiments, else several rounds run side by side."""
     experiments = config["arms"][wildcards.arm]["experiments_per_round"]
+    return min(16, max(1, experiments // 32))
+
+
+def get_transfer_threads(wildcards):
+    """Processes of the transfer check, as of a round of as many experiments."""
+    experiments = (
+        config["transfer"]["top"] * config["transfer"]["seeds"] * len(BACKBONES)
+    )
     return min(16, max(1, experiments // 32))
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from dashsearch.analysis.analyse import QUESTIONS, analyse
+from dashsearch.analysis.analyse import QUESTIONS, analyse, analyse_transfer
 from dashsearch.analysis.any_ledger import ARCHITECTURE, PUBLISHED_FACTORS, read_any_ledger
+from dashsearch.analysis.clip_scores import read_clip_scores
 from dashsearch.analysis.findings import Findings, write_findings
 from dashsearch.analysis.group_table import is_group_table
 from dashsearch.analysis.measured import read_measured
@@ -20,9 +21,10 @@ from dashsearch.analysis.settings import AnalysisSettings
 from dashsearch.errors import InputError
 from dashsearch.space.space import Space
 
-# Not of QUESTIONS: of several ledgers, and of a table of all cells.
+# Not of QUESTIONS: of several ledgers, of a table of all cells, and of configurations retrained.
 CROSS_TASK = "cross_task"
 EXACT = "factorial"
+TRANSFER = "transfer"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -48,21 +50,32 @@ def _findings(options: argparse.Namespace) -> Findings:
         )
     if is_group_table(path, options.score):
         return _group_findings(path, options)
+    if options.clips and options.name != TRANSFER:
+        raise InputError(f"--clips {options.clips} belongs to {TRANSFER}; leave it out.")
     single = options.name in ("variance", EXACT)
     scores = [options.score] if single else [options.score, options.selection]
     ledger, space = _read(path, scores, options)
     settings = _settings(options, scores)
     try:
-        table = options.table
-        if options.name == EXACT:
-            return factorial_findings(ledger, space, settings)
-        measured = read_measured(table, settings, _factors(options)) if table else None
-        findings = analyse(options.name, ledger, space, settings, measured)
-        if options.name == "variance":
-            refuse_nothing(findings, len(ledger))
-        return findings
+        return _answer(options, ledger, space, settings)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
+
+
+def _answer(
+    options: argparse.Namespace, ledger: pd.DataFrame, space: Space, settings: AnalysisSettings
+) -> Findings:
+    if options.name == EXACT:
+        return factorial_findings(ledger, space, settings)
+    if options.name == TRANSFER:
+        clips = read_clip_scores(options.clips) if options.clips else None
+        return analyse_transfer(ledger, space, settings, clips)
+    table = options.table
+    measured = read_measured(table, settings, _factors(options)) if table else None
+    findings = analyse(options.name, ledger, space, settings, measured)
+    if options.name == "variance":
+        refuse_nothing(findings, len(ledger))
+    return findings
 
 
 def _group_findings(path: Path, options: argparse.Namespace) -> Findings:
@@ -117,9 +130,10 @@ def _parser() -> argparse.ArgumentParser:
         "CSV of groups with their n, mean and standard deviation; for cross_task several ledgers, "
         "one a task; for factorial a table of all cells.",
     )
-    parser.add_argument("name", choices=[*QUESTIONS, CROSS_TASK, EXACT])
+    parser.add_argument("name", choices=[*QUESTIONS, CROSS_TASK, EXACT, TRANSFER])
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
     parser.add_argument("--out", type=Path, required=True, help="folder for NAME.json and tables")
+    parser.add_argument("--clips", type=Path, help="scores by clip of a transfer check")
     parser.add_argument(
         "--factors", help=f"columns; of our ledgers all, else {','.join(PUBLISHED_FACTORS)}"
     )

@@ -6,12 +6,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from dashsearch.analysis.clip_scores import ClipScores
 from dashsearch.analysis.findings import Findings
 from dashsearch.analysis.measured import MeasuredSpace
 from dashsearch.analysis.questions.bias import bias_findings
 from dashsearch.analysis.questions.convergence import convergence_findings
 from dashsearch.analysis.questions.dynamics import dynamics_findings
 from dashsearch.analysis.questions.summary import summary_findings
+from dashsearch.analysis.questions.transfer import transfer_findings
 from dashsearch.analysis.questions.validity import validity_findings
 from dashsearch.analysis.questions.variance import variance_findings
 from dashsearch.analysis.settings import AnalysisSettings
@@ -73,6 +75,13 @@ def analyse_task(ledger: pd.DataFrame, space: Space, settings: AnalysisSettings)
         {name: each for answer in answers for name, each in answer.documents.items()},
         {name: each for answer in answers for name, each in answer.tables.items()},
     )
+
+
+def analyse_transfer(
+    results: pd.DataFrame, space: Space, settings: AnalysisSettings, clips: ClipScores | None
+) -> Findings:
+    """Compare backbones at equal configuration from a transfer check; errors as of `analyse`."""
+    return transfer_findings(usable_ledger(results, space, settings), space, settings, clips)
 
 
 def hide_partial_scores(ledger: pd.DataFrame, settings: AnalysisSettings) -> pd.DataFrame:
