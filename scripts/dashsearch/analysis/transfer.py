@@ -131,7 +131,7 @@ def configuration_of(results: pd.DataFrame, space: Space) -> NDArray[np.int64]:
     """Return each row's cell with the first backbone: equal for what differs in it alone."""
     positions = space.positions(results["cell"].to_numpy(dtype=np.int64))
     positions[:, space.names.index(BACKBONE)] = 0
-    return np.ravel_multi_index(tuple(positions.T), space.shape).astype(np.int64)
+    return np.asarray(np.ravel_multi_index(tuple(positions.T), space.shape), dtype=np.int64)
 
 
 def transfer_gaps(
@@ -216,7 +216,7 @@ def _resampled(
             "clips out."
         )
     rows = np.sort(grid.rows[grid.rows >= 0])
-    names = results["experiment_id"].astype(str).to_numpy()[rows]
+    names = results["experiment_id"].iloc[rows].astype(str).to_list()
     missing = sorted(set(names) - set(clips.experiments))
     if missing:
         raise InputError(
@@ -241,7 +241,7 @@ def _resampled(
 def _draw_seeds(grid: Grid, draws: int, seed: int) -> NDArray[np.int64]:
     """How often each seed of a configuration counts, (draws, C, R); all backbones share it."""
     rng = np.random.default_rng(seed)
-    exists = (grid.rows >= 0).any(axis=1)
+    exists: NDArray[np.bool_] = np.any(grid.rows >= 0, axis=1)
     counts = np.zeros((draws, *exists.shape), dtype=np.int64)
     for place, own in enumerate(exists):
         if own.any():
@@ -282,7 +282,8 @@ def _gaps(
 
 def _share(gaps: NDArray[np.float64]) -> float:
     known = np.isfinite(gaps)
-    return float((np.where(known, gaps, np.inf) >= 0).all(axis=1)[known.any(axis=1)].mean())
+    ahead = np.all(np.where(known, gaps, np.inf) >= 0, axis=1, keepdims=True)
+    return float(np.mean(ahead, where=np.any(known, axis=1, keepdims=True)))
 
 
 def _gap(
