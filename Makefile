@@ -6,7 +6,7 @@ export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
-.PHONY: demo test lint format schema clean
+.PHONY: demo test browser-test lint format schema clean
 
 demo: .venv/ready
 	$(BIN)/snakemake --cores $(CORES)
@@ -14,6 +14,11 @@ demo: .venv/ready
 
 test: .venv/ready
 	$(BIN)/pytest --numprocesses 2 --dist loadfile
+
+# Pages in a real browser; installs chromium where it is missing.
+browser-test: .venv/ready
+	tests/browser/install.sh
+	$(BIN)/pytest tests/browser
 
 lint: .venv/ready
 	$(BIN)/ruff check scripts tests benchmarks

@@ -24,6 +24,7 @@ if config["evaluator"] == "train":
     include: "rules/features.smk"
     include: "rules/agents.smk"
     include: "rules/search.smk"
+    include: "rules/transfer.smk"
 
 else:
 
@@ -32,12 +33,14 @@ else:
 
 include: "rules/analysis.smk"
 include: "rules/report.smk"
+include: "rules/audit.smk"
 
 
 rule all:
     default_target: True
     input:
         "results/report/index.html",
+        ANSWERS,
 
 
 # Off by default: fetches the data sets of the tasks that have a `download:`.

@@ -1,5 +1,10 @@
 """What the ledgers say: one rule a question, each of them by the same script."""
 
+# Answers that the report does not read.
+ANSWERS = expand("results/{task}/analysis/validity.json", task=config["tasks"])
+if len(config["tasks"]) > 1:
+    ANSWERS.append("results/cross_task/cross_task.json")
+
 
 rule analyse_variance:
     input:
@@ -29,9 +34,18 @@ rule analyse_variance:
 
 
 use rule analyse_variance as analyse_convergence with:
+    input:
+        ledgers=get_arm_files("ledger"),
+        space=SPACE_FILE,
+        table=get_factorial_table,
     output:
         document="results/{task}/analysis/convergence.json",
         best_so_far="results/{task}/analysis/best_so_far.csv",
+        best_at="results/{task}/analysis/best_at.csv",
+        arm_pairs="results/{task}/analysis/arm_pairs.csv",
+        records="results/{task}/analysis/records.csv",
+        growth_laws="results/{task}/analysis/growth_laws.csv",
+        change_points="results/{task}/analysis/change_points.csv",
     log:
         "logs/{task}/analyse_convergence.log",
     benchmark:
@@ -77,3 +91,70 @@ use rule analyse_variance as analyse_summary with:
         settings=ANALYSIS_SETTINGS,
         tte_s=get_tte_s,
         trainer=TRAINER,
+
+
+use rule analyse_variance as analyse_validity with:
+    output:
+        document="results/{task}/analysis/validity.json",
+        correlations="results/{task}/analysis/validity_correlations.csv",
+        selected="results/{task}/analysis/selected.csv",
+        representativeness="results/{task}/analysis/representativeness.csv",
+    log:
+        "logs/{task}/analyse_validity.log",
+    benchmark:
+        "results/benchmarks/{task}/analyse_validity.tsv"
+    params:
+        question="validity",
+        settings=ANALYSIS_SETTINGS,
+        tte_s=get_tte_s,
+        trainer=TRAINER,
+
+
+# Asked for where a campaign has two tasks or more.
+rule compare_tasks:
+    input:
+        ledgers=get_all_ledgers,
+        space=SPACE_FILE,
+    output:
+        document="results/cross_task/cross_task.json",
+        table="results/cross_task/cross_task.csv",
+        provenance="results/cross_task/provenance.json",
+    log:
+        "logs/compare_tasks.log",
+    benchmark:
+        "results/benchmarks/compare_tasks.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        settings=ANALYSIS_SETTINGS,
+        tte_s=[windows_of(task)["tte_s"] for task in config["tasks"]],
+        trainer=TRAINER,
+    script:
+        "../scripts/compare_tasks.py"
+
+
+rule analyse_bias:
+    input:
+        ledgers=get_arm_files("ledger"),
+        space=SPACE_FILE,
+        table=get_factorial_table,
+    output:
+        document="results/{task}/analysis/bias.json",
+        shares="results/{task}/analysis/bias.csv",
+    log:
+        "logs/{task}/analyse_bias.log",
+    benchmark:
+        "results/benchmarks/{task}/analyse_bias.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        settings=ANALYSIS_SETTINGS,
+        tte_s=get_tte_s,
+    script:
+        "../scripts/analyse_bias.py"

@@ -3,9 +3,10 @@
 import json
 
 from dashsearch.clips.adapters import read_data_set
-from dashsearch.config import check_budgets, validate_config
+from dashsearch.config import check_budgets, check_transfer, validate_config
 from dashsearch.errors import InputError
 from dashsearch.features.registry import NETWORK_FAMILIES, load_registry
+from dashsearch.files import file_digest
 from dashsearch.search.agents.prices import check_prices
 from dashsearch.search.agents.secrets import check_keys
 from dashsearch.search.agents.settings import EMBEDDED_MODEL, needs_embedded_model
@@ -49,6 +50,7 @@ try:
     SPACE_FILE = resource_path(config["space"])
     SPACE = load_space(SPACE_FILE)
     check_budgets(config, SPACE)
+    check_transfer(config, SPACE)
     check_keys(config)
     check_prices(config, resource_path(config["agents"]["prices"]))
     for name, path in config["tables"].items():
@@ -84,6 +86,7 @@ EXTRACTED = REGISTRY.parts(BACKBONES)
 FUSED = [name for name in BACKBONES if REGISTRY.get(name).multi]
 READ_OUTS = REGISTRY.shared(EXTRACTED)
 TRAINED_TASKS = list(config["tasks"]) if IS_TRAINED else []
+TRANSFER_TASKS = list(config["tasks"]) if config["transfer"]["top"] else []
 SHARDS = config["training"]["shards"]
 # Seeds of an arm that one job looks up in a table, by the name of their file.
 AGENT_ARMS = [name for name, arm in config["arms"].items() if arm["policy"] == "agents"]
@@ -152,7 +155,12 @@ def get_root(wildcards):
 
 def get_windows(wildcards):
     """The windows of a task: its own, or the campaign's."""
-    return config["tasks"][wildcards.task]["windows"] or config["windows"]
+    return windows_of(wildcards.task)
+
+
+def windows_of(task):
+    """The windows of the task of this name."""
+    return config["tasks"][task]["windows"] or config["windows"]
 
 
 def get_tte_s(wildcards):
@@ -180,6 +188,14 @@ def get_shards(pattern):
 def get_training_threads(wildcards):
     """Processes of a round: many for many experiments, else several rounds run side by side."""
     experiments = config["arms"][wildcards.arm]["experiments_per_round"]
+    return min(16, max(1, experiments // 32))
+
+
+def get_transfer_threads(wildcards):
+    """Processes of the transfer check, as of a round of as many experiments."""
+    experiments = (
+        config["transfer"]["top"] * config["transfer"]["seeds"] * len(BACKBONES)
+    )
     return min(16, max(1, experiments // 32))
 
 
@@ -270,21 +286,32 @@ def get_arm_calls(wildcards):
 
 def get_arm_files(name):
     """An input function: this file of every arm and seed of a task."""
+    return lambda wildcards: arm_files(wildcards.task, name)
 
-    def get_files(wildcards):
-        if not IS_TRAINED:
-            return [
-                f"results/{wildcards.task}/arms/{arm}/seeds{batch}/{name}.parquet"
-                for arm, batches in BATCHES.items()
-                for batch in batches
-            ]
+
+def arm_files(task, name):
+    """This file of every arm and seed of a task."""
+    if not IS_TRAINED:
         return [
-            f"results/{wildcards.task}/arms/{arm}/seed{seed}/{name}.parquet"
-            for arm, settings in config["arms"].items()
-            for seed in settings["seeds"]
+            f"results/{task}/arms/{arm}/seeds{batch}/{name}.parquet"
+            for arm, batches in BATCHES.items()
+            for batch in batches
         ]
+    return [
+        f"results/{task}/arms/{arm}/seed{seed}/{name}.parquet"
+        for arm, settings in config["arms"].items()
+        for seed in settings["seeds"]
+    ]
 
-    return get_files
+
+def get_all_ledgers(wildcards):
+    """The ledgers of all tasks, one task after another with equally many."""
+    return [path for task in config["tasks"] for path in arm_files(task, "ledger")]
+
+
+def get_factorial_table(wildcards):
+    """The table that a task's experiments are looked up in, if they are not trained."""
+    return [] if IS_TRAINED else config["tables"][wildcards.task]
 
 
 def get_arms_of(policy):
@@ -358,3 +385,9 @@ def get_embedded(wildcards):
     """Scene, number of clips and seed of an embedded task."""
     task = config["tasks"][wildcards.task]
     return task["scene"], task["clips"], config["seed"]
+
+
+def get_campaign_answers(wildcards):
+    """What a campaign answered, if it has: no input, or an audit would start a campaign."""
+    path = Path("results/audit/campaign.json")
+    return {"path": str(path), "digest": file_digest(path)} if path.exists() else {}

@@ -32,3 +32,26 @@ rule search_table:
         tte_s=get_tte_s,
     script:
         "../scripts/search_table.py"
+
+
+rule analyse_factorial:
+    input:
+        table=get_factorial_table,
+        space=SPACE_FILE,
+    output:
+        document="results/{task}/analysis/functional_anova.json",
+        shares="results/{task}/analysis/functional_anova.csv",
+    log:
+        "logs/{task}/analyse_factorial.log",
+    benchmark:
+        "results/benchmarks/{task}/analyse_factorial.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        settings=ANALYSIS_SETTINGS,
+        tte_s=get_tte_s,
+    script:
+        "../scripts/analyse_factorial.py"

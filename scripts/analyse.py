@@ -5,6 +5,7 @@ from pathlib import Path
 from dashsearch.analysis.analyse import analyse
 from dashsearch.analysis.findings import write_findings
 from dashsearch.analysis.ledgers import analysis_note, read_ledgers
+from dashsearch.analysis.measured import read_measured
 from dashsearch.analysis.settings import AnalysisSettings
 from dashsearch.jobs import job
 from dashsearch.space.files import load_space
@@ -17,9 +18,11 @@ with job(snakemake.log[0]):
     for name in ("designed_arms", "uniform_arms"):
         settings[name] = tuple(settings[name])
     settings = AnalysisSettings(**settings)
+    table = snakemake.input.get("table")
+    measured = read_measured(table, settings) if table else None
     note = analysis_note(digests, space, settings, params.trainer)
     write_findings(
-        analyse(params.question, ledger, space, settings),
+        analyse(params.question, ledger, space, settings, measured),
         Path(snakemake.output.document).parent,
         note if params.question == "summary" else None,
     )

@@ -28,7 +28,9 @@ Count = Annotated[int, Field(ge=1)]
 
 
 # Folders beside those of the tasks, and headings of the report.
-RESERVED_TASK_NAMES = {"report", "benchmarks", "models", "answers", "reading", "provenance"}
+RESERVED_TASK_NAMES = {
+    *("report", "benchmarks", "models", "cross_task", "answers", "reading", "provenance"),
+}
 
 
 class EmbeddedTask(TaskSettings):
@@ -127,6 +129,22 @@ class Analysis(StrictModel):
     step: Count = 5
     permutations: Annotated[int, Field(ge=99)] = 999
     bootstraps: Annotated[int, Field(ge=99)] = 2000
+    failed_cells: Annotated[
+        Literal["refuse", "lowest"],
+        Field(description="of a table, in exact shares; lowest: each has its lowest score"),
+    ] = "refuse"
+
+
+class Transfer(StrictModel):
+    """The best configurations of the arms, trained again with every backbone and fresh seeds."""
+
+    top: Annotated[
+        int, Field(ge=0, le=100, description="configurations, by validation score; 0: no transfer")
+    ] = 0
+    seeds: Annotated[int, Field(ge=2, le=100, description="of every configuration")] = 3
+    arms: Annotated[
+        list[Name], Field(description="whose configurations are chosen from; none: all arms")
+    ] = Field(default=[])
 
 
 class Config(StrictModel):
@@ -159,6 +177,7 @@ class Config(StrictModel):
     features: Features = Features()
     training: Training = Training()
     analysis: Analysis = Analysis()
+    transfer: Transfer = Transfer()
 
     @model_validator(mode="after")
     def _free_names(self) -> Self:
@@ -178,6 +197,20 @@ class Config(StrictModel):
                 )
         elif self.tables:
             raise ValueError("tables is set, but evaluator is train; set evaluator to table")
+        return self
+
+    @model_validator(mode="after")
+    def _transfer_fits(self) -> Self:
+        if self.transfer.top and self.evaluator == "table":
+            raise ValueError(
+                "transfer trains with fresh seeds, which a table does not hold; set transfer.top "
+                "to 0, or evaluator to train"
+            )
+        unknown = [name for name in self.transfer.arms if name not in self.arms]
+        if unknown:
+            raise ValueError(
+                f"transfer.arms holds {unknown[0]!r}, which is no arm; use {', '.join(self.arms)}"
+            )
         return self
 
     @model_validator(mode="after")
@@ -248,6 +281,22 @@ def check_budgets(config: Mapping[str, Any], space: Space) -> None:
                 f"config: arms.{name}: bohb_style decides on the epochs itself, but they are a "
                 f"factor of space {space.name}; use another policy or another space."
             )
+
+
+def check_transfer(config: Mapping[str, Any], space: Space) -> None:
+    """Check that there are backbones to exchange, if a transfer check is asked for.
+
+    Raises
+    ------
+    InputError
+        If the space has one backbone only.
+    """
+    top = config["transfer"]["top"]
+    if top and len(space.factor("backbone").levels) < 2:
+        raise InputError(
+            f"config: transfer.top is {top}, but space {space.name} has one backbone, so there is "
+            "none to exchange it for; set transfer.top to 0."
+        )
 
 
 def _sentence(problem: Mapping[str, Any]) -> str:

@@ -44,8 +44,12 @@ CONFIG = {
         },
     },
     "training": {"epochs": 2, "components": 8},
+    "transfer": {"top": 1, "seeds": 2},
     "analysis": {"window": 4, "step": 2, "permutations": 99, "bootstraps": 99},
 }
+
+
+NO_TRANSFER = {"transfer": {"top": 0}}
 
 
 @dataclass(frozen=True)

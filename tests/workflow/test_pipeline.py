@@ -13,7 +13,7 @@ import time
 import pandas as pd
 import pytest
 
-from workflow.campaign import CONFIG, ROOT, Campaign, run_campaign
+from workflow.campaign import CONFIG, NO_TRANSFER, ROOT, Campaign, run_campaign
 
 
 def test_a_run_ends_with_a_report_that_calls_the_clips_synthetic(tiny):
@@ -21,7 +21,7 @@ def test_a_run_ends_with_a_report_that_calls_the_clips_synthetic(tiny):
     assert "synthetic" in page
     assert "http://" not in page.replace("http://www.w3.org", "")
     assert "https://" not in page
-    for name in ("variance.json", "convergence.json", "dynamics.json"):
+    for name in ("variance.json", "convergence.json", "dynamics.json", "validity.json"):
         json.loads((tiny.folder / "results/tiny/analysis" / name).read_text())
 
 
@@ -36,6 +36,21 @@ def test_every_arm_has_a_row_for_every_slot(tiny):
         assert len(ledger) == expected
         assert (ledger["status"] == "ok").all()
         assert ledger[["val_map", "test_map", "val_logloss"]].notna().all(axis=None)
+
+
+def test_the_best_configuration_is_trained_again_with_every_backbone(tiny):
+    folder = tiny.folder / "results/tiny"
+    results = pd.read_parquet(folder / "transfer/results.parquet")
+    assert len(results) == 2 * 2
+    assert (results.groupby("backbone")["seed"].apply(set).nunique()) == 1
+    clips = pd.read_parquet(folder / "transfer/clip_scores.parquet")
+    assert set(clips["experiment_id"]) == set(results["experiment_id"])
+    document = json.loads((folder / "analysis/transfer.json").read_text())
+    (gap,) = document["transfer"]["gaps"]
+    assert gap["n_pairs"] == 2
+    assert gap["over_clips"]["kind"] == "95 % percentile bootstrap over 6 clips"
+    assert not (folder / "transfer/journal.jsonl").exists()
+    assert not (folder / "transfer/test_scores").exists()
 
 
 def test_equal_work_has_equal_scores_in_every_arm(tiny):
@@ -60,8 +75,9 @@ def test_another_folder_and_one_core_give_the_same_bytes(tiny, tmp_path):
 def test_a_proposal_can_only_read_earlier_validation_and_the_space(tiny):
     summary = tiny.snakemake("--detailed-summary").stdout
     rows = list(csv.DictReader(summary.splitlines(), delimiter="\t"))
-    proposals = [row for row in rows if row["output_file"].endswith("proposals.jsonl")]
-    assert len(proposals) == 6
+    every = [row for row in rows if row["output_file"].endswith("proposals.jsonl")]
+    proposals = [row for row in every if row["output_file"].startswith("results/tiny/arms/")]
+    assert (len(proposals), len(every)) == (6, 7)
     for row in proposals:
         for path in row["input-file(s)"].split(","):
             assert path.endswith(("/validation.parquet", "space.yaml")), path
@@ -91,7 +107,7 @@ def test_nexars_layout_and_a_generic_manifest_run_unchanged(nexar_folder, tmp_pa
     }
     made = {}
     for name, source in sources.items():
-        config = copy.deepcopy(CONFIG) | {"tasks": {"mine": source}}
+        config = copy.deepcopy(CONFIG) | {"tasks": {"mine": source}} | NO_TRANSFER
         config["arms"] = {"random": CONFIG["arms"]["random"]}
         campaign = run_campaign(tmp_path / name, config)
         page = (campaign.folder / "results/report/index.html").read_text()
@@ -127,7 +143,7 @@ def test_a_task_of_three_classes_with_windows_of_its_own_runs_to_the_report(nexa
         "classes": ["still", "left", "right"],
         "windows": windows,
     }
-    config = copy.deepcopy(CONFIG) | {"tasks": {"three": task}, "clips_per_shard": 14}
+    config = copy.deepcopy(CONFIG) | {"tasks": {"three": task}, "clips_per_shard": 14} | NO_TRANSFER
     config["arms"] = {"random": CONFIG["arms"]["random"]}
     campaign = run_campaign(tmp_path, config)
     index = pd.read_parquet(campaign.folder / "results/three/clips/windows.parquet")
@@ -215,3 +231,4 @@ def test_the_default_config_plans_both_tasks_and_all_arms(tmp_path):
     assert jobs["propose_round"] == str(2 * (1 + 2 + 2 * 3 + 3))
     assert jobs["ask_agents"] == str(2 * 3)
     assert jobs["train_round"] == str(2 * (1 + 2 + 2 * 3 + 3 + 3))
+    assert (jobs["analyse_validity"], jobs["compare_tasks"]) == ("2", "1")

@@ -13,7 +13,7 @@ from dashsearch.factorial.table import table_columns, write_factorial
 from dashsearch.ledger.schema import score_columns
 from dashsearch.space.files import load_space
 from planted import TTE_S, plant_task
-from workflow.campaign import CONFIG, Campaign
+from workflow.campaign import CONFIG, NO_TRANSFER, Campaign
 
 ARMS = "results/tiny/arms"
 TPE = {"policy": "tpe", "rounds": 6, "experiments_per_round": 2, "startup": 4}
@@ -142,7 +142,7 @@ def test_arms_on_a_table_end_in_the_same_report_without_training(table):
         tpe={"policy": "tpe", "seeds": "1-3", **budget},
         local={"policy": "local_search", "seeds": [1, 2], **budget, "budget_train_s": 25},
     )
-    config |= {"evaluator": "table", "tables": {"tiny": "table.parquet"}}
+    config |= {"evaluator": "table", "tables": {"tiny": "table.parquet"}} | NO_TRANSFER
     table.write_config(config)
     run(table)
     assert "random" in (table.folder / "results/report/index.html").read_text()
@@ -180,7 +180,7 @@ def test_arms_on_a_table_end_in_the_same_report_without_training(table):
 def test_a_wrong_table_is_refused_in_one_sentence(table, change, sentence):
     text = (table.folder / "space.yaml").read_text()
     (table.folder / "other.yaml").write_text(text.replace("- 0.003", "- 0.004"))
-    arms = with_arms(random={"policy": "random", "experiments_per_round": 5})
+    arms = with_arms(random={"policy": "random", "experiments_per_round": 5}) | NO_TRANSFER
     table.write_config(arms | {"evaluator": "table", "tables": {"tiny": "table.parquet"}} | change)
     done = table.snakemake()
     assert done.returncode != 0
@@ -196,7 +196,8 @@ def test_no_proposal_reads_a_test_file_a_split_or_another_arm(trained):
     summary = trained.snakemake("--detailed-summary").stdout.splitlines()
     columns = summary[0].split("\t")
     rows = [dict(zip(columns, line.split("\t"), strict=False)) for line in summary[1:]]
-    found = [row for row in rows if row["output_file"].endswith("proposals.jsonl")]
+    proposed = [row for row in rows if row["output_file"].endswith("proposals.jsonl")]
+    found = [row for row in proposed if row["output_file"].startswith(ARMS)]
     assert len(found) >= 3
     for row in found:
         own = row["output_file"].rsplit("/round", 1)[0]

@@ -5,14 +5,26 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from dashsearch.analysis.analyse import QUESTIONS, analyse
+import pandas as pd
+
+from dashsearch.analysis.analyse import QUESTIONS, analyse, analyse_transfer
 from dashsearch.analysis.any_ledger import ARCHITECTURE, PUBLISHED_FACTORS, read_any_ledger
+from dashsearch.analysis.clip_scores import read_clip_scores
 from dashsearch.analysis.findings import Findings, write_findings
 from dashsearch.analysis.group_table import is_group_table
+from dashsearch.analysis.measured import read_measured
+from dashsearch.analysis.questions.cross_task import cross_task_findings
+from dashsearch.analysis.questions.factorial import factorial_findings
 from dashsearch.analysis.questions.group_variance import group_findings
 from dashsearch.analysis.questions.variance import refuse_nothing
 from dashsearch.analysis.settings import AnalysisSettings
 from dashsearch.errors import InputError
+from dashsearch.space.space import Space
+
+# Not of QUESTIONS: of several ledgers, of a table of all cells, and of configurations retrained.
+CROSS_TASK = "cross_task"
+EXACT = "factorial"
+TRANSFER = "transfer"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -23,25 +35,80 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InputError as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    sys.stdout.write(f"{options.out / options.name}.json\n")
+    name = "functional_anova" if options.name == EXACT else options.name
+    sys.stdout.write(f"{options.out / name}.json\n")
     return 0
 
 
 def _findings(options: argparse.Namespace) -> Findings:
-    path = options.files[0]
-    factors = options.factors.split(",") if options.factors else None
+    if options.name == CROSS_TASK:
+        return _cross_task_findings(options)
+    path, *others = options.files
+    if others:
+        raise InputError(
+            f"{options.name} reads one file, but {others[0]} is a second; leave it out."
+        )
     if is_group_table(path, options.score):
-        if options.name != "variance":
-            raise InputError(
-                f"{path} is a table of groups, which can tell variance alone; give "
-                f"{options.name} a ledger with one row an experiment."
-            )
-        return group_findings(path, factors or PUBLISHED_FACTORS, options.std, options.min_n)
-    scores = [options.score] if options.name == "variance" else [options.score, options.selection]
-    ledger, space = read_any_ledger(
-        path, scores=scores, factors=factors, architecture=options.architecture.split(",")
+        return _group_findings(path, options)
+    if options.clips and options.name != TRANSFER:
+        raise InputError(f"--clips {options.clips} belongs to {TRANSFER}; leave it out.")
+    single = options.name in ("variance", EXACT)
+    scores = [options.score] if single else [options.score, options.selection]
+    ledger, space = _read(path, scores, options)
+    settings = _settings(options, scores)
+    try:
+        return _answer(options, ledger, space, settings)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def _answer(
+    options: argparse.Namespace, ledger: pd.DataFrame, space: Space, settings: AnalysisSettings
+) -> Findings:
+    if options.name == EXACT:
+        return factorial_findings(ledger, space, settings)
+    if options.name == TRANSFER:
+        clips = read_clip_scores(options.clips) if options.clips else None
+        return analyse_transfer(ledger, space, settings, clips)
+    table = options.table
+    measured = read_measured(table, settings, _factors(options)) if table else None
+    findings = analyse(options.name, ledger, space, settings, measured)
+    if options.name == "variance":
+        refuse_nothing(findings, len(ledger))
+    return findings
+
+
+def _group_findings(path: Path, options: argparse.Namespace) -> Findings:
+    if options.name != "variance":
+        raise InputError(
+            f"{path} is a table of groups, which can tell variance alone; give {options.name} a "
+            "ledger with one row an experiment."
+        )
+    factors = _factors(options) or PUBLISHED_FACTORS
+    return group_findings(path, factors, options.std, options.min_n)
+
+
+def _cross_task_findings(options: argparse.Namespace) -> Findings:
+    scores = [options.score]
+    ledgers = [_read(path, scores, options) for path in options.files]
+    return cross_task_findings(ledgers, _settings(options, scores))
+
+
+def _read(
+    path: Path, scores: Sequence[str], options: argparse.Namespace
+) -> tuple[pd.DataFrame, Space]:
+    architecture = options.architecture.split(",")
+    return read_any_ledger(
+        path, scores=scores, factors=_factors(options), architecture=architecture
     )
-    settings = AnalysisSettings(
+
+
+def _factors(options: argparse.Namespace) -> list[str] | None:
+    return options.factors.split(",") if options.factors else None
+
+
+def _settings(options: argparse.Namespace, scores: Sequence[str]) -> AnalysisSettings:
+    return AnalysisSettings(
         seed=options.seed,
         score=options.score,
         selection=scores[-1],
@@ -52,30 +119,29 @@ def _findings(options: argparse.Namespace) -> Findings:
         step=options.step,
         permutations=options.resamples,
         bootstraps=options.resamples,
+        failed_cells=options.failed,
     )
-    try:
-        findings = analyse(options.name, ledger, space, settings)
-        if options.name == "variance":
-            refuse_nothing(findings, len(ledger))
-        return findings
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m dashsearch.analysis",
         description="Analyse a ledger (Parquet or CSV, one row an experiment), or for variance a "
-        "CSV of groups with their n, mean and standard deviation.",
+        "CSV of groups with their n, mean and standard deviation; for cross_task several ledgers, "
+        "one a task; for factorial a table of all cells.",
     )
-    parser.add_argument("name", choices=list(QUESTIONS))
+    parser.add_argument("name", choices=[*QUESTIONS, CROSS_TASK, EXACT, TRANSFER])
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
     parser.add_argument("--out", type=Path, required=True, help="folder for NAME.json and tables")
+    parser.add_argument("--clips", type=Path, help="scores by clip of a transfer check")
     parser.add_argument(
         "--factors", help=f"columns; of our ledgers all, else {','.join(PUBLISHED_FACTORS)}"
     )
     parser.add_argument(
         "--architecture", default=",".join(ARCHITECTURE), help="factors of that group"
+    )
+    parser.add_argument(
+        "--table", type=Path, help="measured scores of every cell, for the regrets of convergence"
     )
     parser.add_argument("--score", default="test_map", help="column to report on")
     parser.add_argument(
@@ -88,6 +154,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--std", choices=["population", "sample"], default="population", help="of a CSV of groups"
+    )
+    parser.add_argument(
+        "--failed", choices=["refuse", "lowest"], default="refuse", help="cells, for factorial"
     )
     parser.add_argument("--window", type=int, default=20, help="proposals whose entropy is taken")
     parser.add_argument("--step", type=int, default=5)

@@ -6,10 +6,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from dashsearch.analysis.clip_scores import ClipScores
 from dashsearch.analysis.findings import Findings
+from dashsearch.analysis.measured import MeasuredSpace
+from dashsearch.analysis.questions.bias import bias_findings
 from dashsearch.analysis.questions.convergence import convergence_findings
 from dashsearch.analysis.questions.dynamics import dynamics_findings
 from dashsearch.analysis.questions.summary import summary_findings
+from dashsearch.analysis.questions.transfer import transfer_findings
+from dashsearch.analysis.questions.validity import validity_findings
 from dashsearch.analysis.questions.variance import variance_findings
 from dashsearch.analysis.settings import AnalysisSettings
 from dashsearch.errors import InputError
@@ -23,12 +28,18 @@ QUESTIONS: Mapping[str, Question] = {
     "variance": variance_findings,
     "convergence": convergence_findings,
     "dynamics": dynamics_findings,
+    "validity": validity_findings,
+    "bias": bias_findings,
     "summary": summary_findings,
 }
 
 
 def analyse(
-    question: str, ledger: pd.DataFrame, space: Space, settings: AnalysisSettings
+    question: str,
+    ledger: pd.DataFrame,
+    space: Space,
+    settings: AnalysisSettings,
+    measured: MeasuredSpace | None = None,
 ) -> Findings:
     """Answer one of `QUESTIONS` from the joined ledger of one task.
 
@@ -36,6 +47,8 @@ def analyse(
     ----------
     ledger
         The ledgers of all arms and seeds, one after another, each in proposal order.
+    measured
+        Scores of every cell, where there is a table of them: regrets are then the table's.
 
     Raises
     ------
@@ -43,9 +56,16 @@ def analyse(
         If a column is missing, the ledger is empty or of several tasks, a cell is outside the
         space, a score is outside [0, 1], or a successful experiment has no score.
     """
-    _check(ledger, space, settings)
-    whole = hide_partial_scores(ledger.reset_index(drop=True), settings)
+    whole = usable_ledger(ledger, space, settings)
+    if question == "convergence":
+        return convergence_findings(whole, space, settings, measured)
     return QUESTIONS[question](whole, space, settings)
+
+
+def usable_ledger(ledger: pd.DataFrame, space: Space, settings: AnalysisSettings) -> pd.DataFrame:
+    """Refuse what `analyse` refuses, and return the ledger that questions are put to."""
+    _check(ledger, space, settings)
+    return hide_partial_scores(ledger.reset_index(drop=True), settings)
 
 
 def analyse_task(ledger: pd.DataFrame, space: Space, settings: AnalysisSettings) -> Findings:
@@ -57,6 +77,13 @@ def analyse_task(ledger: pd.DataFrame, space: Space, settings: AnalysisSettings)
     )
 
 
+def analyse_transfer(
+    results: pd.DataFrame, space: Space, settings: AnalysisSettings, clips: ClipScores | None
+) -> Findings:
+    """Compare backbones at equal configuration from a transfer check; errors as of `analyse`."""
+    return transfer_findings(usable_ledger(results, space, settings), space, settings, clips)
+
+
 def hide_partial_scores(ledger: pd.DataFrame, settings: AnalysisSettings) -> pd.DataFrame:
     """Take the scores from experiments that were trained for a share of the epochs only.
 
@@ -64,11 +91,13 @@ def hide_partial_scores(ledger: pd.DataFrame, settings: AnalysisSettings) -> pd.
     nor enter a variance share.
     """
     hidden = ledger.copy()
-    hidden.loc[ledger["fidelity"] < 1, [settings.score, settings.selection]] = np.nan
+    for score in {settings.score, settings.selection}:
+        hidden.loc[ledger["fidelity"] < 1, score] = np.nan
     return hidden
 
 
 def _check(ledger: pd.DataFrame, space: Space, settings: AnalysisSettings) -> None:
+    """Refuse a ledger that no question can be put to; errors as of `analyse`."""
     needed = [*COLUMNS, settings.score, settings.selection, *space.names]
     missing = [name for name in needed if name not in ledger.columns]
     if missing:

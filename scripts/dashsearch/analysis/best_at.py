@@ -1,7 +1,8 @@
 """All arm names at equal budgets: best score, regret, hitting times, and who beats whom."""
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Literal
 
@@ -11,12 +12,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from dashsearch.analysis.arms import common_budgets
 from dashsearch.analysis.convergence import best_so_far
+from dashsearch.analysis.family import holm
 from dashsearch.analysis.paired_arms import (
     AreaDifference,
     Beats,
     area_difference,
     beats,
-    holm,
 )
 from dashsearch.analysis.results import Interval, TooFewScores
 from dashsearch.analysis.seed_intervals import interval_of_mean
@@ -353,8 +354,8 @@ def _pairs(
         )
         wins = tuple(beats(a.best[:, n - 1], b.best[:, n - 1], n=n, paired=paired) for n in budgets)
         found.append(ArmPair(one, other, paired, wins, area))
-    adjusted = holm([pair.area for pair in found])
+    adjusted = holm([pair.area.p for pair in found])
     return tuple(
-        ArmPair(pair.first, pair.second, pair.paired, pair.beats, area)
-        for pair, area in zip(found, adjusted, strict=True)
+        replace(pair, area=replace(pair.area, p_holm=math.nan if p is None else p))
+        for pair, p in zip(found, adjusted, strict=True)
     )

@@ -1,7 +1,7 @@
 """Whether and where the scores of a run changed level: a system that was mended or broken."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -29,7 +29,7 @@ By = Literal["architecture", "cell"]
 FALSE_ALARMS = 0.05
 FEWEST_BLOCKS = 10
 # Enough for the 95th percentile; each costs a segmentation.
-MOST_PERMUTATIONS = 999
+MOST_PERMUTATIONS = 399
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,8 @@ class Change:
         Block permutation p of a declared position; NaN where the position was searched for.
     n_before, n_after
         Residuals on either side.
+    reason
+        Why a declared change has no shift and no p, else "".
     """
 
     n: int
@@ -85,6 +87,7 @@ class Change:
     p: float
     n_before: int
     n_after: int
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -133,7 +136,7 @@ def change_points(
     *,
     by: By = "architecture",
     positions: Sequence[int] = (),
-    regime: str | None = None,
+    regimes: Sequence[str] = (),
     block: int | None = None,
 ) -> ChangePoints:
     """Look for changes of level in one run, and measure those at declared positions.
@@ -149,8 +152,8 @@ def change_points(
         repeat cells).
     positions
         Declared numbers of experiments before a change, fixed before looking at scores.
-    regime
-        Column whose value changes where the system did (a commit, a version, a date).
+    regimes
+        Columns whose values change where the system did (a commit, a version, a date).
     block
         Length of the permuted blocks; by the autocorrelation of residuals if not given.
 
@@ -159,10 +162,10 @@ def change_points(
     TooFewScores
         If residuals fill fewer than ten blocks, or are all equal.
     InputError
-        If a declared position is not within the run, or the column is missing.
+        If a declared position is not within the run, or a column is missing.
     """
     residuals = score_residuals(run, space, settings, by)
-    declared = declared_positions(run, positions, regime)
+    declared = declared_positions(run, positions, regimes)
     name = (str(run["arm"].iloc[0]), int(run["arm_seed"].iloc[0]))
     where = f"arm {name[0]}, seed {name[1]}"
     if residuals.values.size < FEWEST_BLOCKS * SHORTEST_BLOCK or np.ptp(residuals.values) <= 0:
@@ -187,7 +190,6 @@ def change_points(
     penalty = float(np.quantile(null, 1 - FALSE_ALARMS, method="higher"))
     observed = float(smallest_penalty(series[np.newaxis])[0])
     borders = [border * length for border in segment(series, penalty)]
-    known = [int(place) for place in np.searchsorted(residuals.positions, declared)]
     blocks = _Blocks(residuals, ranks, length)
     return ChangePoints(
         arm=name[0],
@@ -200,8 +202,8 @@ def change_points(
         penalty=penalty * length,
         p=(1 + int((null >= observed * (1 - 1e-9)).sum())) / (1 + null.size),
         permutations=permutations,
-        found=_changes(blocks, borders, settings, rng, searched=True),
-        declared=_changes(blocks, known, settings, rng, searched=False),
+        found=_found(blocks, borders, settings, rng),
+        declared=_declared(blocks, declared, settings, rng),
     )
 
 
@@ -232,21 +234,21 @@ def score_residuals(
 
 
 def declared_positions(
-    run: pd.DataFrame, positions: Sequence[int], regime: str | None
+    run: pd.DataFrame, positions: Sequence[int], regimes: Sequence[str]
 ) -> list[int]:
-    """Join declared positions with those at which the regime column changes."""
+    """Join declared positions with those at which a column of regimes changes."""
     if any(not 0 < position < len(run) for position in positions):
         raise InputError(
             f"a declared change after {max(positions)} experiments is not within a run of "
             f"{len(run)}; give 1 to {len(run) - 1}."
         )
-    if regime is not None and regime not in run.columns:
-        raise InputError(f"the ledger has no column {regime!r} of regimes; name one that it has.")
-    changed: list[int] = []
-    if regime is not None:
-        column = run[regime].astype(str).to_numpy()
-        changed = [int(place) for place in np.flatnonzero(column[1:] != column[:-1]) + 1]
-    return sorted({*positions, *changed})
+    declared = set(positions)
+    for name in regimes:
+        if name not in run.columns:
+            raise InputError(f"the ledger has no column {name!r} of regimes; name one it has.")
+        column = run[name].astype(str).to_numpy()
+        declared |= {int(place) for place in np.flatnonzero(column[1:] != column[:-1]) + 1}
+    return sorted(declared)
 
 
 @dataclass(frozen=True)
@@ -258,46 +260,62 @@ class _Blocks:
     length: int
 
 
-def _changes(
+def _found(
     blocks: _Blocks,
-    places: Sequence[int],
+    borders: Sequence[int],
     settings: AnalysisSettings,
     rng: np.random.Generator,
-    *,
-    searched: bool,
 ) -> tuple[Change, ...]:
-    """Measure each change between its neighbours."""
-    ranks, length = blocks.ranks, blocks.length
-    edges = [0, *places, ranks.size]
+    """Measure each change that was searched for between its neighbours."""
+    ranks, length, positions = blocks.ranks, blocks.length, blocks.residuals.positions
+    edges = [0, *borders, ranks.size]
     changes = []
     for left, at, right in zip(edges, edges[1:], edges[2:], strict=False):
         before, after = block_means(ranks[left:at], length), block_means(ranks[at:right], length)
-        if min(before.size, after.size) == 0:
-            raise TooFewScores(
-                f"a declared change has {at - left} residuals before it and {right - at} after, up "
-                f"to its neighbours; either side needs {length}, so leave one of them out."
-            )
-        interval, p = None, float("nan")
-        if searched:
-            low, high = _borders(before, after, settings.bootstraps, rng)
-            low, high = (
-                int(blocks.residuals.positions[left + border * length]) for border in (low, high)
-            )
-            interval = Interval(low, high, "95 % bootstrap of blocks on either side")
-        else:
-            p = _permuted(before, after, settings.permutations, rng)
+        low, high = (
+            int(positions[left + border * length])
+            for border in _borders(before, after, settings.bootstraps, rng)
+        )
         shift, shift_interval = _shift(blocks, left, at, right)
         changes.append(
             Change(
-                n=int(blocks.residuals.positions[at]),
-                interval=interval,
+                n=int(positions[at]),
+                interval=Interval(low, high, "95 % bootstrap of blocks, and one block either way"),
                 shift=shift,
                 shift_interval=shift_interval,
-                p=p,
+                p=float("nan"),
                 n_before=at - left,
                 n_after=right - at,
+                reason="",
             )
         )
+    return tuple(changes)
+
+
+def _declared(
+    blocks: _Blocks,
+    declared: Sequence[int],
+    settings: AnalysisSettings,
+    rng: np.random.Generator,
+) -> tuple[Change, ...]:
+    """Measure each declared change between its neighbours, or say why that cannot be done."""
+    ranks, length = blocks.ranks, blocks.length
+    known = np.searchsorted(blocks.residuals.positions, declared)
+    edges = [0, *(int(place) for place in known), ranks.size]
+    changes = []
+    for n, left, at, right in zip(declared, edges, edges[1:], edges[2:], strict=False):
+        change = Change(n, None, float("nan"), None, float("nan"), at - left, right - at, "")
+        before, after = block_means(ranks[left:at], length), block_means(ranks[at:right], length)
+        if min(before.size, after.size) == 0:
+            reason = (
+                f"{at - left} residuals before it and {right - at} after, up to its neighbours; "
+                f"either side needs {length}."
+            )
+            changes.append(replace(change, reason=reason))
+            continue
+        shift, interval = _shift(blocks, left, at, right)
+        p = _permuted(before, after, settings.permutations, rng)
+        changes.append(replace(change, shift=shift, shift_interval=interval, p=p))
     return tuple(changes)
 
 
@@ -320,7 +338,8 @@ def _borders(
         np.quantile(found, tail, method="lower"),
         np.quantile(found, 1 - tail, method="higher"),
     )
-    return int(low), int(high)
+    # A change within a block is found at one of its borders.
+    return int(low) - 1, int(high) + 1
 
 
 def _permuted(

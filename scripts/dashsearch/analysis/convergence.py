@@ -11,6 +11,9 @@ from dashsearch.analysis.results import Interval, TooFewScores
 from dashsearch.analysis.settings import CONFIDENCE, SEEDS_FOR_BOOTSTRAP
 from dashsearch.errors import InputError
 
+# Scores that are resampled at once, to bound the memory of large pools.
+CHUNK = 4_000_000
+
 
 @dataclass(frozen=True)
 class BestSoFar:
@@ -180,12 +183,16 @@ def expected_selected_band(
     order = np.argsort(np.where(np.isfinite(scores), scores, -np.inf), kind="stable")
     ranked = others[order]
     rng = np.random.default_rng(seed)
-    draws = np.sort(rng.integers(scores.size, size=(bootstraps, scores.size)), axis=1)
-    values = ranked[draws]
-    success = np.isfinite(values)
-    won = success.astype(np.float64) @ weights.T
-    with np.errstate(invalid="ignore", divide="ignore"):
-        expected = (np.where(success, values, 0.0) @ weights.T) / won
+    expected = np.empty((bootstraps, budgets.size))
+    step = max(1, CHUNK // scores.size)
+    for first in range(0, bootstraps, step):
+        rows = expected[first : first + step]
+        draws = np.sort(rng.integers(scores.size, size=(len(rows), scores.size)), axis=1)
+        values = ranked[draws]
+        success = np.isfinite(values)
+        won = success.astype(np.float64) @ weights.T
+        with np.errstate(invalid="ignore", divide="ignore"):
+            rows[:] = (np.where(success, values, 0.0) @ weights.T) / won
     tail = (1 - CONFIDENCE) / 2
     low, high = np.nanquantile(expected, [tail, 1 - tail], axis=0)
     return low, high

@@ -296,6 +296,7 @@ def _effect(
     ss_before, df_before = models.residual(smaller)
     if df_before == df_error:
         return None
+    spread = models.spread(larger, smaller)
     return effect_of_sums(
         # Rounding alone can take the difference of two nested models below 0.
         max(ss_before - ss_error, 0.0),
@@ -304,7 +305,8 @@ def _effect(
         df_error,
         ss_total=models.ss_total,
         n=models.n,
-        n_effective=models.effective_n(larger, smaller),
+        n_effective=spread.n_effective,
+        others=spread.others,
     )
 
 

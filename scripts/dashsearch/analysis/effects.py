@@ -37,8 +37,8 @@ class Effect:
     share, n_effective
         The same share where the design is not orthogonal: the sum of squares grows by
         `n_effective`, not by n, for each unit of the terms' variance, because the part of them that
-        looks like other terms is not theirs. Equal to `omega_squared` if `n_effective` is n, and
-        never cut: few scores of a crooked design can give more than 1, or less than 0.
+        looks like other terms is not theirs. Equal to `omega_squared` in an orthogonal design, and
+        never cut: few scores of a crooked design can give less than 0.
     interval
         95 % interval of what `share` estimates: the noncentral F's, with the other terms' variance
         held at its estimate. Never negative.
@@ -76,13 +76,14 @@ def effect_of_sums(
     ss_total: float,
     n: int,
     n_effective: float | None = None,
+    others: float | None = None,
 ) -> Effect:
     """Return the effect of terms with sum of squares `ss` among `n` scores.
 
     The noncentral F bounds the terms' variance over the residual's, s = lambda / n_effective. Their
-    share of the total is s / (s + o), where o is all other variance over the residual's, at its
-    bias-corrected estimate. With no other term that is lambda / (lambda + n), and at the estimate
-    of s it is `share`.
+    share of the total is s / (s + o), where o is all other variance over the residual's, held at
+    its estimate. With no other term that is lambda / (lambda + n), and at the estimate of s it is
+    `share`.
 
     Parameters
     ----------
@@ -96,6 +97,8 @@ def effect_of_sums(
         Number of scores.
     n_effective
         Growth of the sum of squares' expectation per unit of the terms' variance; `n` by default.
+    others
+        Variance of all but the terms; by default what the terms leave of the total variance.
 
     References
     ----------
@@ -107,8 +110,9 @@ def effect_of_sums(
     effective = float(n) if n_effective is None else n_effective
     variance = (ss_total + mean_square) / n
     component = (ss - df * mean_square) / effective
+    left = variance - component if others is None else others
     # All other variance holds the residual's, however little of the terms the design lets through.
-    others = max((variance - component) / mean_square, 1.0)
+    other = max(left / mean_square, 1.0)
     low, high = (limit / effective for limit in noncentralities(f, df, df_error))
     return Effect(
         ss=ss,
@@ -125,8 +129,8 @@ def effect_of_sums(
         epsilon_squared=(ss - df * mean_square) / ss_total,
         partial_eta_squared=ss / (ss + ss_error),
         partial_omega_squared=(ss - df * mean_square) / (ss + (n - df) * mean_square),
-        share=component / variance,
+        share=component / (component + left),
         n_effective=effective,
-        interval=Interval(low / (low + others), high / (high + others), HELD),
+        interval=Interval(low / (low + other), high / (high + other), HELD),
         partial_interval=share_interval(f, df, df_error, n),
     )

@@ -93,6 +93,19 @@ def difference_interval(
     return difference - math.sqrt(max(below, 0.0)), difference + math.sqrt(max(above, 0.0))
 
 
+def proportion_interval(count: int, of: int) -> Interval:
+    """95 % interval of a probability from `count` of `of` independent trials, of at least one.
+
+    References
+    ----------
+    Clopper & Pearson (1934), Biometrika 26(4).
+    """
+    tail = (1 - CONFIDENCE) / 2
+    low = 0.0 if count == 0 else float(special.betaincinv(count, of - count + 1, tail))
+    high = 1.0 if count == of else float(special.betaincinv(count + 1, of - count, 1 - tail))
+    return Interval(low, high, "95 % Clopper-Pearson")
+
+
 def _noncentrality(f: float, df_between: int, df_within: int, p: float) -> float:
     """Noncentrality at which P(F <= f) = p, or 0 if even the central F is beyond."""
 

@@ -32,6 +32,25 @@ class Terms:
     refused: dict[Term, str]
 
 
+@dataclass(frozen=True)
+class Spread:
+    """How a sample sees the terms between two models.
+
+    Attributes
+    ----------
+    n_effective
+        How fast the sum of squares between the models grows with the terms' variance; n if the
+        terms are orthogonal to the smaller model.
+    others
+        Variance of all else, once the fitted terms are taken from the scores; corrected for what
+        the fit takes too much. The terms' own error hardly enters, as it would if their variance
+        were taken from the total.
+    """
+
+    n_effective: float
+    others: float
+
+
 def choose_terms(space: Space, positions: NDArray[np.int64]) -> Terms:
     """Choose the main effects and two-way interactions that a sample can carry.
 
@@ -130,23 +149,43 @@ class NestedModels:
         # Rounding alone can leave less than nothing.
         return max(self.ss_total - float(explained @ explained), 0.0), self.n - root.shape[1]
 
-    def effective_n(self, larger: Iterable[Term], smaller: Iterable[Term]) -> float:
-        """Return how fast the sum of squares between two models grows with the terms' variance.
+    def spread(self, larger: Iterable[Term], smaller: Iterable[Term]) -> Spread:
+        """Return how the variance of the terms between two models, and of all else, is seen.
 
-        The mean over all directions that the terms can take in the space, by the expected sum of
-        squares; n if the terms are orthogonal to the smaller model in this sample. Directions that
-        the sample does not tell apart (combinations never seen) count with what they grow by:
-        nothing is known of them, and they are as much a part of the terms' variance.
+        In a sample that is not orthogonal the growth differs between the directions that the terms
+        can take. They are weighted by the posterior mean of the effect's square in each, with
+        equal prior variances (empirical Bayes): what an effect that is well seen looks like is
+        known, and without one the directions count alike. Directions that the
+        sample does not tell apart (combinations never seen) grow by nothing, and are as much a part
+        of the terms' variance: they count with its prior.
 
         References
         ----------
-        Henderson (1953), Biometrics 9(2), method 3.
+        Henderson (1953), Biometrics 9(2), method 3 (the expected sum of squares, of equal
+        weights).
         """
         columns, root = self._root(smaller)
         added = np.setdiff1d(self._root(larger)[0], columns)
         fitted = root.T @ self._gram[np.ix_(columns, added)]
-        left = float(np.trace(self._gram[np.ix_(added, added)])) - float((fitted**2).sum())
-        return left / added.size
+        own = self._gram[np.ix_(added, added)]
+        growth, directions = np.linalg.eigh(own - fitted.T @ fitted)
+        seen = growth > RANK * self.n
+        unseen = int((~seen).sum())
+        growth, directions = growth[seen], directions[:, seen]
+        products = self._products[added] - fitted.T @ (root.T @ self._products[columns])
+        effects = (directions.T @ products) / growth
+        ss_error, df_error = self.residual(larger)
+        error = ss_error / df_error
+        rest = self._scores - self._design[:, added] @ (directions @ effects)
+        doubled = np.einsum("ij,ik,kj->j", directions, own, directions) / growth
+        others = float(rest @ rest) + error * (1 + 2 * growth.size - float(doubled.sum()))
+        prior = (float(growth @ effects**2) - growth.size * error) / float(growth.sum())
+        if prior <= 0:
+            return Spread(float(growth.sum()) / added.size, others / self.n)
+        kept = prior / (prior + error / growth)
+        squares = (kept * effects) ** 2 + kept * error / growth
+        whole = float(squares.sum()) + unseen * prior
+        return Spread(float(growth @ squares) / whole, others / self.n)
 
     def permutation_p(
         self,

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, stats
 
-from dashsearch.analysis import family
 from dashsearch.analysis.results import Interval
 from dashsearch.analysis.seed_intervals import expanded_interval, interval_of_mean, seed_draws
 from dashsearch.analysis.settings import CONFIDENCE, SEEDS_FOR_BOOTSTRAP
@@ -150,20 +149,6 @@ def area_difference(
     )
 
 
-def holm(areas: Sequence[AreaDifference]) -> list[AreaDifference]:
-    """Adjust the p of all pairs for their number, step down; pairs without a p do not count.
-
-    References
-    ----------
-    Holm (1979), Scand. J. Stat. 6.
-    """
-    adjusted = family.holm([area.p for area in areas])
-    return [
-        replace(area, p_holm=math.nan if each is None else each)
-        for area, each in zip(areas, adjusted, strict=True)
-    ]
-
-
 def _log_area(regret: NDArray[np.float64], n_from: int) -> NDArray[np.float64]:
     """Mean of each curve over log N, by the trapezium rule."""
     logs = np.log(np.arange(n_from, n_from + regret.shape[1]))
@@ -178,6 +163,8 @@ def _permutation_p(
     ) -> NDArray[np.float64]:
         return np.asarray(one.mean(axis=axis) - other.mean(axis=axis))
 
+    if min(areas[0].size, areas[1].size) == 1:
+        return _single_seed_p(areas)
     result = stats.permutation_test(
         tuple(areas),
         difference,
@@ -188,6 +175,14 @@ def _permutation_p(
         rng=np.random.default_rng(seed),
     )
     return float(result.pvalue)
+
+
+def _single_seed_p(areas: Sequence[NDArray[np.float64]]) -> float:
+    """Let every run in turn be the single one: scipy's test wants two seeds of either arm name."""
+    single, others = sorted(areas, key=len)
+    pooled = np.concatenate([single, others])
+    upper, lower = (pooled >= pooled[0]).mean(), (pooled <= pooled[0]).mean()
+    return min(1.0, 2 * float(min(upper, lower)))
 
 
 def _difference_interval(

@@ -17,6 +17,8 @@ EXPONENTS = np.geomspace(0.01, 5.0, 200)
 POINTS = 30
 PARAMETERS = 3
 TOUCHING = 1e-9
+# Scores that are shuffled at once, to bound the memory of long runs.
+CHUNK = 2_000_000
 
 Spacing = Literal["log", "all"]
 
@@ -186,17 +188,15 @@ def power_law_null(scores: Sequence[ArrayLike], permutations: int, seed: int) ->
     runs = [np.asarray(run, dtype=np.float64) for run in scores]
     chosen = log_spaced(length)
     rng = np.random.default_rng(seed)
-    true_order = _mean_best([run[np.newaxis] for run in runs], length)
-    observed = float(_grid_r_squared(chosen.astype(np.float64) + 1, true_order[:, chosen])[0])
+    true_order = _mean_best([_running_best(run[np.newaxis])[:, chosen] for run in runs])
+    observed = float(_grid_r_squared(chosen.astype(np.float64) + 1, true_order)[0])
     if not np.isfinite(observed):
         raise TooFewScores(
             "the best-so-far curve never rises or is shorter than four experiments, so there is "
             "no power law to test; run more experiments."
         )
-    shuffled = _mean_best(
-        [rng.permuted(np.tile(run, (permutations, 1)), axis=1) for run in runs], length
-    )
-    null = _grid_r_squared(chosen.astype(np.float64) + 1, shuffled[:, chosen])
+    shuffled = _mean_best([_shuffled_best(run, chosen, permutations, rng) for run in runs])
+    null = _grid_r_squared(chosen.astype(np.float64) + 1, shuffled)
     null = null[np.isfinite(null)]
     if null.size == 0:
         raise TooFewScores("every shuffled order gives a flat curve; run more experiments.")
@@ -369,12 +369,28 @@ def _touched_bounds(
     return tuple(name for name, touches in touched.items() if touches)
 
 
-def _mean_best(runs: Sequence[NDArray[np.float64]], length: int) -> NDArray[np.float64]:
+def _running_best(runs: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.maximum.accumulate(np.where(np.isfinite(runs), runs, -np.inf), axis=1)
+
+
+def _shuffled_best(
+    run: NDArray[np.float64],
+    chosen: NDArray[np.intp],
+    permutations: int,
+    rng: np.random.Generator,
+) -> NDArray[np.float64]:
+    """Best so far of shuffled orders at the chosen positions, shape (permutations, chosen)."""
+    best = np.empty((permutations, chosen.size))
+    step = max(1, CHUNK // run.size)
+    for first in range(0, permutations, step):
+        rows = best[first : first + step]
+        tiled = np.tile(run, (len(rows), 1))
+        rows[:] = _running_best(rng.permuted(tiled, axis=1))[:, chosen]
+    return best
+
+
+def _mean_best(curves: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
     """Mean best-so-far of several runs, row by row; NaN until every run has a success."""
-    curves = [
-        np.maximum.accumulate(np.where(np.isfinite(run), run, -np.inf), axis=1)[:, :length]
-        for run in runs
-    ]
     stacked = np.stack(curves)
     reached = np.isfinite(stacked).all(axis=0)
     mean = np.where(reached, stacked, 0.0).mean(axis=0)

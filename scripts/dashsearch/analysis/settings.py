@@ -1,11 +1,13 @@
 """What the analysis may be told: which arms are unbiased samples, and how finely to look."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, Self
 
 from dashsearch.errors import InputError
 
 Sampling = Literal["designed", "uniform", "adaptive"]
+FailedCells = Literal["refuse", "lowest"]
 CONFIDENCE = 0.95
 # Resampling fewer seeds gives little but their extremes, which is no 95 % interval.
 SEEDS_FOR_BOOTSTRAP = 5
@@ -38,6 +40,9 @@ class AnalysisSettings:
         Permutations of every permutation test and null distribution.
     bootstraps
         Resamples of every bootstrap, and draws of the simulated uniform policy.
+    failed_cells
+        What an exact analysis of a table does with failed cells: ``"refuse"``, or ``"lowest"``,
+        which takes the lowest score of the table for each; how many is reported.
     """
 
     seed: int = 1
@@ -50,6 +55,13 @@ class AnalysisSettings:
     step: int = 5
     permutations: int = 999
     bootstraps: int = 2000
+    failed_cells: FailedCells = "refuse"
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Self:
+        """Make settings from plain data, in which names of arms are lists."""
+        arms = {name: tuple(values[name]) for name in ("designed_arms", "uniform_arms")}
+        return cls(**{**values, **arms})
 
     def __post_init__(self) -> None:
         """Refuse settings that no estimator can work with."""

@@ -112,6 +112,10 @@ class FactorialTable:
         trainer = str(settings.get("trainer", "table"))
         return cls(str(path), space, tuple(tte_s), trainer, columns, rows)
 
+    def frame(self) -> pd.DataFrame:
+        """Return all measurements, one row each."""
+        return pd.DataFrame(dict(self.columns))
+
     def row(self, cell: int, replicate: int = 0, fidelity: float = 1.0) -> int:
         """Return the row of a measurement.
 

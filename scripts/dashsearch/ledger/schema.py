@@ -19,8 +19,9 @@ Status = Literal["ok", "diverged", "failed", "invalid", "duplicate"]
 STATUSES: tuple[Status, ...] = ("ok", "diverged", "failed", "invalid", "duplicate")
 
 Kind = Literal["base", "sweep", "repair"]
-# Who chose the cell: the policy, the start that all arms share, or a uniform audit of the arm.
-Source = Literal["policy", "start", "audit"]
+# Who chose the cell: the policy, the start that all arms share, a uniform audit of the arm, or the
+# transfer check, which is no arm.
+Source = Literal["policy", "start", "audit", "transfer"]
 
 IDENTITY_COLUMNS: dict[str, str] = {
     "experiment_id": "string",
@@ -116,6 +117,22 @@ def sealed_columns(tte_s: tuple[float, ...]) -> dict[str, str]:
 def ledger_columns(space: Space, tte_s: tuple[float, ...]) -> dict[str, str]:
     """Columns of a closed arm's ledger."""
     return {**validation_columns(space, tte_s), **score_columns("test", tte_s)}
+
+
+def clip_score_columns(classes: int) -> dict[str, str]:
+    """Columns of a table of test scores by clip, one row per experiment and window.
+
+    `score` is the probability of the second class of a binary task; with more classes, `score_0`,
+    `score_1`, … are the probabilities of each.
+    """
+    scores = ["score"] if classes == 2 else [f"score_{place}" for place in range(classes)]
+    return {
+        "experiment_id": "string",
+        "clip_id": "string",
+        "tte_s": "float64",
+        "label": "int64",
+        **dict.fromkeys(scores, "float64"),
+    }
 
 
 @dataclass(frozen=True)

@@ -48,9 +48,9 @@ def write_report(tasks: Sequence[TaskReport], folder: Path) -> None:
     arms = list(dict.fromkeys(arm for task in tasks for arm in task.arms))
     colours = style.arm_colours(arms)
     figures = folder / "figures"
-    headline = _embed(draw_headline(tasks, colours), figures)
+    headline = embed(draw_headline(tasks, colours), figures)
     by_task = {
-        task.name: {drawing.kind: _embed(drawing, figures) for drawing in draw_task(task, colours)}
+        task.name: {drawing.kind: embed(drawing, figures) for drawing in draw_task(task, colours)}
         for task in tasks
     }
     page = render_page(tasks, headline, by_task)
@@ -128,7 +128,8 @@ def _factors(task: TaskReport) -> list[str]:
     return [share["name"] for share in shares if share["role"] == "factor"]
 
 
-def _embed(drawing: Drawing, folder: Path) -> Figure:
+def embed(drawing: Drawing, folder: Path) -> Figure:
+    """Write a figure's files to a folder and hold it as a page does."""
     svg = write_figure(drawing, folder)
     encoded = base64.b64encode(svg).decode("ascii")
     return Figure(

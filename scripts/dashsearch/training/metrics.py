@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dashsearch.seeds import derive_seed
-from dashsearch.training.ranking import (
+from dashsearch.ranking import (
     areas_under_curve,
     average_precisions,
     resampled_average_precisions,
 )
+from dashsearch.seeds import derive_seed
 
 REPLICATES = 1000
 CONFIDENCE = 0.95

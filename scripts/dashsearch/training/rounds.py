@@ -17,6 +17,7 @@ from dashsearch.training.outcome import Outcome, as_json, from_json
 from dashsearch.training.pool import train_stacks
 from dashsearch.training.settings import TRAINER_VERSION, Resources, TrainerSettings
 from dashsearch.training.stacking import divided, grouped, measured_stack_size, shape_key
+from dashsearch.training.test_scores import TestScores
 
 PROGRESS_EVERY = 10
 # Measuring takes a few seconds; smaller groups are not worth it.
@@ -34,6 +35,7 @@ def run_round(
     *,
     resources: Resources | None = None,
     checkpoints: Checkpoints | None = None,
+    test_scores: TestScores | None = None,
 ) -> list[Outcome]:
     """Train a round's experiments, those of one shape together; one that fails stops no other.
 
@@ -56,6 +58,8 @@ def run_round(
         Device, processes and stack size; no score depends on them.
     checkpoints
         Where the weights of the best go, if they are kept.
+    test_scores
+        Where the test probabilities of every experiment go, if they are kept.
 
     Returns
     -------
@@ -93,6 +97,8 @@ def run_round(
                 if checkpoints is not None:
                     data = data_of(str(experiment.cell["backbone"]))
                     checkpoints.offer(experiment, outcome, data)
+                if test_scores is not None:
+                    test_scores.keep(experiment, outcome)
             stream.write(lines)
             stream.flush()
             os.fsync(stream.fileno())

@@ -146,3 +146,13 @@ class Resources:
     stack_size: int | None = None
     memory_gb: float = 2.0
     keep: int = 0
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any], threads: int) -> Self:
+        """Take what belongs here from the section `training` of a config."""
+        return cls(
+            device=config["device"],
+            workers=1 if config["device"] == "cuda" else threads,
+            stack_size=config["stack_size"],
+            memory_gb=config["memory_gb"],
+        )

@@ -27,6 +27,10 @@ class RoundTables:
     test: pd.DataFrame
     costs: pd.DataFrame
 
+    def ledger(self) -> pd.DataFrame:
+        """Join validation and test scores, as a closed ledger has them."""
+        return pd.concat([self.validation, self.test.drop(columns="experiment_id")], axis=1)
+
 
 def tabulate_round(
     proposals: Sequence[Proposal],

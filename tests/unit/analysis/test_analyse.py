@@ -25,9 +25,12 @@ SPACE = Space(
 )
 SETTINGS = AnalysisSettings(permutations=99, bootstraps=99, window=10)
 FILES = [
-    "arms.csv", "best_so_far.csv", "convergence.json", "cycles.csv", "divergence.csv",
-    "dynamics.json", "entropy.csv", "innovation.csv", "moves.csv", "pair_means.csv",
-    "provenance.json", "steps.csv", "summary.json", "two_way.csv", "variance.json",
+    "arm_pairs.csv", "arms.csv", "best_at.csv", "best_so_far.csv", "bias.csv",
+    "bias.json", "change_points.csv",
+    "convergence.json", "cycles.csv", "divergence.csv", "dynamics.json", "entropy.csv",
+    "growth_laws.csv", "innovation.csv", "moves.csv", "pair_means.csv", "provenance.json",
+    "records.csv", "representativeness.csv", "selected.csv", "steps.csv", "summary.json",
+    "two_way.csv", "validity.json", "validity_correlations.csv", "variance.json",
     "variance_shares.csv",
 ]  # fmt: skip
 NOTE = analysis_note({"random/1": "ab"}, SPACE, SETTINGS, "trainer/1")

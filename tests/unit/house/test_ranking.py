@@ -6,12 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as reference
 
-from dashsearch.training.metrics import REPLICATES, resample_clips, score_stack
-from dashsearch.training.ranking import (
+from dashsearch.ranking import (
     areas_under_curve,
     average_precisions,
     resampled_average_precisions,
 )
+from dashsearch.training.metrics import REPLICATES, resample_clips, score_stack
 
 
 @st.composite
