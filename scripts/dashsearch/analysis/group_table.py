@@ -130,14 +130,14 @@ def collapse(table: GroupTable, factor: str) -> GroupTable:
     levels, inverse = np.unique([label[place] for label in table.labels], return_inverse=True)
     n = np.bincount(inverse, weights=table.n)
     mean = np.bincount(inverse, weights=table.n * table.mean) / n
-    within = table.ss + table.n * (table.mean - mean[inverse]) ** 2
+    within: NDArray[np.float64] = table.ss + table.n * (table.mean - mean[inverse]) ** 2
     return replace(
         table,
         factors=(factor,),
         labels=tuple((str(level),) for level in levels),
         n=n.astype(np.int64),
         mean=mean,
-        ss=np.bincount(inverse, weights=within),
+        ss=np.bincount(inverse, weights=within).astype(np.float64),
     )
 
 

@@ -225,3 +225,13 @@ def test_seed_noise_beyond_all_variance_stays_inside_its_interval():
 def test_seed_noise_without_replicates_is_refused_and_says_what_to_raise():
     with pytest.raises(TooFewScores, match="replicates"):
         noise_share([0.1, 0.2, 0.3], [[0.1], [0.2]])
+
+
+def test_tests_of_unequal_variances_agree_with_scipy():
+    rng = np.random.default_rng(4)
+    groups = [rng.normal(mean, sd, n) for mean, sd, n in ((0, 1, 6), (1, 3, 9), (0.5, 2, 5))]
+    result = one_way(groups)
+    levene, govern = stats.levene(*groups, center="median"), stats.alexandergovern(*groups)
+    assert (result.levene_w, result.levene_p) == pytest.approx(tuple(levene), rel=1e-9)
+    assert result.alexander_govern == pytest.approx(govern.statistic, rel=1e-9)
+    assert result.alexander_govern_p == pytest.approx(govern.pvalue, rel=1e-9)
