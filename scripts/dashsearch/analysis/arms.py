@@ -21,10 +21,9 @@ from dashsearch.analysis.convergence import (
 )
 from dashsearch.analysis.power_law import (
     PowerLawFit,
-    PowerLawNull,
     fit_power_law,
-    power_law_null,
 )
+from dashsearch.analysis.power_law_null import PowerLawNull, power_law_null
 from dashsearch.analysis.results import Interval, TooFewScores
 from dashsearch.analysis.settings import AnalysisSettings, Sampling
 from dashsearch.ledger.schema import STATUSES

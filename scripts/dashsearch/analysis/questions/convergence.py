@@ -54,7 +54,9 @@ def convergence_findings(
     records = _records(arms, settings)
     changes = _changes(ledger, space, settings)
     laws = [_laws(arm, rows, changes, settings) for arm, rows in arms.items()]
-    best = {column: _best_at(ledger, settings, column, measured) for column in COLUMNS}
+    best: dict[str, dict[str, Any]] = {
+        column: _best_at(ledger, settings, column, measured) for column in COLUMNS
+    }
     document = {
         "schema": "convergence/2",
         "task": str(ledger["task"].iloc[0]),
@@ -78,17 +80,19 @@ def convergence_findings(
     return Findings({"convergence.json": document}, tables)
 
 
-def _attempt(estimate: Callable[[], Estimate]) -> tuple[Estimate | None, str]:
+def _attempt(
+    estimate: Callable[..., Estimate], *arguments: Any, **options: Any
+) -> tuple[Estimate | None, str]:
     """Return an estimate, or None and the sentence that refuses it."""
     try:
-        return estimate(), ""
+        return estimate(*arguments, **options), ""
     except TooFewScores as refusal:
         return None, str(refusal)
 
 
 def _records(arms: dict[str, pd.DataFrame], settings: AnalysisSettings) -> list[dict[str, Any]]:
     """Test every arm name for order; one family over arm names."""
-    tests = [_attempt(lambda rows=rows: records_test(rows, settings)) for rows in arms.values()]
+    tests = [_attempt(records_test, rows, settings) for rows in arms.values()]
     adjusted = holm([test.p_upper if test else None for test, _ in tests])
     return [
         {"arm": arm, "test": test, "p_holm": p, "reason": reason}
@@ -103,11 +107,8 @@ def _changes(
     regimes = [name for name in REGIME_COLUMNS if name in ledger.columns]
     found: list[dict[str, Any]] = []
     for (arm, seed), run in ledger.groupby(["arm", "arm_seed"], sort=False):
-        estimate, reason = _attempt(
-            lambda run=run: change_points(
-                run[run["status"] != "invalid"], space, settings, regimes=regimes
-            )
-        )
+        runnable = run[run["status"] != "invalid"]
+        estimate, reason = _attempt(change_points, runnable, space, settings, regimes=regimes)
         found.append(
             {
                 "arm": str(arm),
@@ -139,7 +140,7 @@ def _laws(
     own = [each for each in changes if each["arm"] == arm]
     starts = {place for each in own for place in each["positions"]}
     starts |= {c.n for each in own if each["estimate"] for c in each["estimate"].found}
-    laws, reason = _attempt(lambda: growth_laws(rows, settings))
+    laws, reason = _attempt(growth_laws, rows, settings)
     table, table_reason = _attempt(
         lambda: start_sensitivity(rows, settings, sorted(n for n in starts if n < shortest))
     )
@@ -160,5 +161,5 @@ def _best_at(
 ) -> dict[str, Any]:
     table = getattr(measured, column) if measured is not None else None
     analysis: BestAtAnalysis | None
-    analysis, reason = _attempt(lambda: best_at(ledger, settings, column=column, table=table))
+    analysis, reason = _attempt(best_at, ledger, settings, column=column, table=table)
     return {"analysis": analysis, "reason": reason}
