@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import av
-import h5py
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -27,7 +26,8 @@ from dashsearch.clips.windows import (
     WindowsWriter,
     window_times,
 )
-from dashsearch.files import canonical_json, digest, replacing
+from dashsearch.files import canonical_json, digest
+from dashsearch.hdf5 import writing_hdf5
 from dashsearch.provenance import provenance
 from dashsearch.tables import frame_of, write_table
 
@@ -91,7 +91,7 @@ def decode_windows(
     inputs = {"clips": digest(usable[list(CLIP_COLUMNS)].to_json(orient="records"))}
     note = partial(provenance, libraries=("av", "numpy"), inputs=inputs, settings=asdict(settings))
     rows: list[Mapping[str, Any]] = []
-    with replacing(windows) as path, h5py.File(path, "w", libver="latest") as store:
+    with writing_hdf5(windows) as store:
         writer = WindowsWriter(store, settings)
         for clip, result in _decode_all(todo, root, settings, workers):
             if isinstance(result, ClipProblem):
