@@ -139,9 +139,10 @@ def reading(path: str | os.PathLike[str], *kinds: type[Exception]) -> Iterator[N
     kinds
         What the reader raises at a damaged file, beside OSError.
     """
+    expected: tuple[type[Exception], ...] = (OSError, *kinds)
     try:
         yield
-    except (OSError, *kinds) as error:
+    except expected as error:
         if isinstance(error, InputError):
             raise
         raise InputError(

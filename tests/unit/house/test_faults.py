@@ -83,7 +83,7 @@ def disk(tmp_path):
 def test_a_full_disk_is_a_sentence_and_leaves_what_was_there(disk, write):
     target = disk / "target.x"
     target.write_text("whole")
-    with pytest.raises(InputError, match="target.*: no space is left on the disk; free some, and"):
+    with pytest.raises(InputError, match=r"target.*: no space is left on the disk; free some, and"):
         write(target)
     assert [path.name for path in disk.iterdir()] == ["target.x"]
     assert target.read_text() == "whole"
@@ -131,7 +131,7 @@ def test_a_log_that_cannot_be_opened_is_a_sentence(disk, capsys):
 
 def test_a_file_that_vanished_between_rules_is_a_sentence(tmp_path, capsys):
     gone = tmp_path / "gone"
-    for read in (read_json, lambda path: read_table(path, {}), lambda path: open_store(path)):
+    for read in (read_json, lambda path: read_table(path, {}), open_store):
         with pytest.raises(InputError, match="gone: the file is gone; run the same command again"):
             read(gone)
     with pytest.raises(SystemExit), job(tmp_path / "x.log"):
