@@ -6,10 +6,11 @@ export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
-.PHONY: demo test browser-test lint format schema clean
+.PHONY: demo test browser-test audit lint format schema unlock audit-dependencies clean
 
 demo: .venv/ready
-	$(BIN)/snakemake --cores $(CORES)
+	$(BIN)/snakemake --cores $(CORES) || \
+		{ echo "After a kill: make unlock, then make demo; docs/recovery.md says more."; exit 1; }
 	@echo "The report is at $(CURDIR)/results/report/index.html"
 
 test: .venv/ready
@@ -35,6 +36,21 @@ format: .venv/ready
 # Makes the config's JSON schema anew from the models in scripts/dashsearch/config.py.
 schema: .venv/ready
 	PYTHONPATH=scripts $(BIN)/python -m dashsearch.config > resources/schemas/config.schema.json
+
+# After a run that was killed: takes away its lock. No other run may work in this folder.
+unlock: .venv/ready
+	$(BIN)/snakemake --unlock
+
+# Every published claim, recomputed and judged.
+audit: .venv/ready
+	$(BIN)/snakemake audit --cores $(CORES)
+	@echo "The audit is at $(CURDIR)/results/audit/audit.html"
+
+# Looks the pinned packages up in a public list of vulnerabilities; needs network, so not in CI.
+audit-dependencies: .venv/ready
+	$(PYTHON) -m venv .venv/audit
+	.venv/audit/bin/pip install --quiet pip-audit
+	.venv/audit/bin/pip-audit --no-deps --disable-pip --requirement requirements.txt
 
 clean:
 	rm -rf results logs .snakemake

@@ -1,7 +1,11 @@
 """What the ledgers say: one rule a question, each of them by the same script."""
 
 # Answers that the report does not read.
-ANSWERS = expand("results/{task}/analysis/validity.json", task=config["tasks"])
+ANSWERS = expand(
+    "results/{task}/analysis/{question}.json",
+    task=config["tasks"],
+    question=("validity", "bias"),
+)
 if len(config["tasks"]) > 1:
     ANSWERS.append("results/cross_task/cross_task.json")
 

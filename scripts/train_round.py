@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from dashsearch.files import replacing_folder
 from dashsearch.jobs import job
 from dashsearch.ledger.proposals import read_proposals
 from dashsearch.ledger.schema import COST_COLUMNS, sealed_columns, validation_columns
@@ -57,9 +58,11 @@ def main():
         write_table(snakemake.output.validation, tables.validation, columns, note("validation/1"))
         write_table(snakemake.output.test, tables.test, sealed_columns(tte_s), note("test/1"))
         write_table(snakemake.output.costs, tables.costs, COST_COLUMNS, note("costs/1"))
-        shutil.copytree(best.folder, snakemake.output.checkpoints, dirs_exist_ok=True)
-        shutil.rmtree(best.folder)
+        with replacing_folder(snakemake.output.checkpoints) as folder:
+            shutil.copytree(best.folder, folder, dirs_exist_ok=True)
+        # The journal first: without the best, it must not say that there is nothing left to train.
         journal.unlink()
+        shutil.rmtree(best.folder)
 
 
 if __name__ == "__main__":  # worker processes import this file again

@@ -51,8 +51,9 @@ def main():
         clips, columns = scores.table(trained.experiments, trained.outcomes, prepared)
         write_table(outputs.clip_scores, clips, columns, note("clip_scores/1"))
         write_table(outputs.costs, trained.tables.costs, COST_COLUMNS, note("costs/1"))
-        shutil.rmtree(scores.folder, ignore_errors=True)
+        # The journal first: without the scores, it must not say that nothing is left to train.
         journal.unlink()
+        shutil.rmtree(scores.folder, ignore_errors=True)
 
 
 if __name__ == "__main__":  # worker processes import this file again

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dashsearch.errors import InputError
-from dashsearch.files import canonical_json, replacing
+from dashsearch.files import canonical_json, reading, replacing
 
 # "Int64" is an integer that a row may lack, under the name that pandas gives it.
 ARROW_TYPES = {
@@ -57,8 +57,9 @@ def write_table(
 
 
 def read_table(path: str | os.PathLike[str], columns: Mapping[str, str]) -> pd.DataFrame:
-    """Read a table that must have exactly these columns; InputError if it has not."""
-    table = pq.read_table(path)
+    """Read a table that must have exactly these columns; InputError if it has not or is damaged."""
+    with reading(path, pa.ArrowInvalid):
+        table = pq.read_table(path)
     _check_columns(table.column_names, columns, path)
     frame: pd.DataFrame = table.to_pandas()
     for name, kind in columns.items():
@@ -69,7 +70,8 @@ def read_table(path: str | os.PathLike[str], columns: Mapping[str, str]) -> pd.D
 
 def read_note(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Return what made the file, as `write_table` noted it; InputError if it says nothing."""
-    metadata = pq.read_schema(path).metadata or {}
+    with reading(path, pa.ArrowInvalid):
+        metadata = pq.read_schema(path).metadata or {}
     if PROVENANCE_KEY not in metadata:
         raise InputError(f"{path} does not say what made it; make it again with dashsearch.")
     note: dict[str, Any] = json.loads(metadata[PROVENANCE_KEY])

@@ -6,7 +6,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import h5py
 import pandas as pd
 
 from dashsearch.clips.decode import SHARD_COLUMNS
@@ -15,7 +14,8 @@ from dashsearch.clips.records import check_classes
 from dashsearch.clips.window_index import INDEX_COLUMNS, INDEX_SCHEMA
 from dashsearch.clips.windows import WINDOWS_SCHEMA, WindowSettings, WindowsWriter, open_store
 from dashsearch.errors import InputError
-from dashsearch.files import canonical_json, digest, replacing
+from dashsearch.files import canonical_json, digest
+from dashsearch.hdf5 import writing_hdf5
 from dashsearch.provenance import provenance
 from dashsearch.tables import frame_of, read_table, write_table
 
@@ -69,7 +69,7 @@ def collect_windows(
         inputs={"index": digest(rows.to_json(orient="records"))},
         settings=asdict(settings),
     )
-    with replacing(windows) as path, h5py.File(path, "w", libver="latest") as store:
+    with writing_hdf5(windows) as store:
         writer = WindowsWriter(store, settings)
         for shard in shards:
             with open_store(shard) as part:

@@ -2,21 +2,20 @@
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import av
-import h5py
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from dashsearch.clips.isolation import Broken, isolated
 from dashsearch.clips.pictures import decode_pictures_at
 from dashsearch.clips.probe import reason
-from dashsearch.clips.problems import ClipProblem
+from dashsearch.clips.problems import ClipProblem, unsafe
 from dashsearch.clips.stretch import Decoded
 from dashsearch.clips.video import decode_at
 from dashsearch.clips.windows import (
@@ -27,7 +26,8 @@ from dashsearch.clips.windows import (
     WindowsWriter,
     window_times,
 )
-from dashsearch.files import canonical_json, digest, replacing
+from dashsearch.files import canonical_json, digest
+from dashsearch.hdf5 import writing_hdf5
 from dashsearch.provenance import provenance
 from dashsearch.tables import frame_of, write_table
 
@@ -46,6 +46,7 @@ SHARD_COLUMNS = {
 CLIP_COLUMNS = ("clip_id", "path", "label", "reference_time_s", "cut_tte_s", "picture_rate_hz")
 # Decoded clips that wait to be written may take this much together.
 MEMORY_BYTES = 400_000_000
+PROGRESS_EVERY = 50
 
 # A clip's windows and their rows of the index, or what is wrong with the clip.
 Result = tuple[ClipWindows, list[Mapping[str, Any]]] | ClipProblem
@@ -83,7 +84,7 @@ def decode_windows(
     index
         Where the table of windows goes: `SHARD_COLUMNS`, one row a window or broken clip.
     workers
-        Threads; each decodes one clip at a time, on one thread (PyAV releases Python's lock).
+        Processes; each decodes one clip at a time, on one thread.
     """
     usable = clips[clips["status"] == "ok"].sort_values("clip_id")
     todo = [{name: clip[name] for name in CLIP_COLUMNS} for clip in usable.to_dict("records")]
@@ -91,7 +92,7 @@ def decode_windows(
     inputs = {"clips": digest(usable[list(CLIP_COLUMNS)].to_json(orient="records"))}
     note = partial(provenance, libraries=("av", "numpy"), inputs=inputs, settings=asdict(settings))
     rows: list[Mapping[str, Any]] = []
-    with replacing(windows) as path, h5py.File(path, "w", libver="latest") as store:
+    with writing_hdf5(windows) as store:
         writer = WindowsWriter(store, settings)
         for clip, result in _decode_all(todo, root, settings, workers):
             if isinstance(result, ClipProblem):
@@ -116,13 +117,16 @@ def _decode_all(
         except ClipProblem as problem:
             return problem
 
-    # Batches bound the memory: no more than this many clips wait to be written.
-    size = max(1, min(4 * workers, MEMORY_BYTES // _bytes_of_clip(settings)))
-    with ThreadPoolExecutor(workers) as pool:
-        for first in range(0, len(clips), size):
-            batch = clips[first : first + size]
-            yield from zip(batch, pool.map(decode, batch), strict=True)
-            logger.info("decoded %d of %d clips", first + len(batch), len(clips))
+    # No more than this many clips wait to be written.
+    ahead = max(1, min(4 * workers, MEMORY_BYTES // _bytes_of_clip(settings)))
+    results = isolated(decode, clips, workers, ahead)
+    for number, (clip, result) in enumerate(zip(clips, results, strict=True), start=1):
+        if isinstance(result, Broken):
+            yield clip, unsafe(str(clip["path"]), result.how)
+        else:
+            yield clip, result
+        if number % PROGRESS_EVERY == 0 or number == len(clips):
+            logger.info("decoded %d of %d clips", number, len(clips))
 
 
 def _bytes_of_clip(settings: WindowSettings) -> int:

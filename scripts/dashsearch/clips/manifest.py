@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import ks_2samp
 
+from dashsearch.clips.isolation import Broken, isolated
 from dashsearch.clips.pictures import probe_pictures
 from dashsearch.clips.probe import VideoFacts, probe_video
-from dashsearch.clips.problems import ClipProblem
+from dashsearch.clips.problems import ClipProblem, unsafe
 from dashsearch.clips.records import ClipRecord, DataSet, check_classes
 from dashsearch.clips.windows import WindowSettings
 from dashsearch.errors import InputError
@@ -65,7 +65,7 @@ def index_clips(
     max_marked_share
         Largest share of marked clips, in [0, 1], that is not an error.
     workers
-        Threads.
+        Processes.
 
     Returns
     -------
@@ -91,8 +91,12 @@ def index_clips(
             return problem
         return facts
 
-    with ThreadPoolExecutor(workers) as pool:
-        found = list(pool.map(look, records))
+    found = [
+        unsafe(_name_of(record), facts.how) if isinstance(facts, Broken) else facts
+        for record, facts in zip(
+            records, isolated(look, records, workers, ahead=len(records)), strict=True
+        )
+    ]
     place = str(data.place)
     # Before reference times are chosen: they come from the clips that are left.
     marked = [str(facts) for facts in found if isinstance(facts, ClipProblem)]
@@ -186,10 +190,14 @@ def reference_time(
 
 
 def _probe(record: ClipRecord, root: Path) -> VideoFacts:
-    name, path = f"{record.where}: the clip {record.path}", root / record.path
+    name, path = _name_of(record), root / record.path
     if record.picture_rate_hz is None:
         return probe_video(path, name)
     return probe_pictures(path, record.picture_rate_hz, name, record.first_picture)
+
+
+def _name_of(record: ClipRecord) -> str:
+    return f"{record.where}: the clip {record.path}"
 
 
 def write_manifest(

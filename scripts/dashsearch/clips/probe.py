@@ -9,6 +9,12 @@ from dashsearch.clips.problems import ClipProblem
 
 # A sound track may be longer than the video by this much.
 MISSING_END_S = 1.0
+# The demuxers of FFmpeg that read a file and nothing else.
+CONTAINERS = {
+    "protocol_whitelist": "file",
+    "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,h264,hevc,"
+    "m4v,flv,asf,ogg,ivf,mxf,nut,wav,mp3,aac,gif,jpeg_pipe,png_pipe,image2,mjpeg",
+}
 
 
 @dataclass(frozen=True)
@@ -129,8 +135,11 @@ def seconds(ticks: int | None, stream: "av.VideoStream") -> float:
 
 
 def open_video(path: Path) -> "av.container.InputContainer":
-    """Open a video; a title or comment that is not UTF-8 does not matter."""
-    return av.open(str(path), metadata_errors="ignore")
+    """Open a video or picture; a title or comment that is not UTF-8 does not matter.
+
+    Files that only name other files or addresses, such as playlists, are not opened.
+    """
+    return av.open(str(path), metadata_errors="ignore", options=CONTAINERS)
 
 
 def reason(error: av.FFmpegError | OSError) -> str:

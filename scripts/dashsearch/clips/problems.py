@@ -16,10 +16,16 @@ KINDS: Mapping[str, str] = MappingProxyType(
         "untimed": "pictures do not say when they are shown",
         "unordered": "pictures come out in another order than their times say",
         "damaged": "a picture that a window shows or builds on cannot be decoded whole",
+        "unsafe": "decoding the file crashes the decoder, or takes too much memory or time",
         "too_short": "too few pictures lie before the reference time",
         "wrong_times": "event or alert time contradict each other or the video",
     }
 )
+
+
+def unsafe(name: str, how: str) -> "ClipProblem":
+    """Return the problem of a clip on which a process broke."""
+    return ClipProblem("unsafe", f"{name} {how}; copy it again or remove the row.")
 
 
 class ClipProblem(Exception):  # noqa: N818  (a finding about a clip, not a failure of ours)
@@ -30,3 +36,7 @@ class ClipProblem(Exception):  # noqa: N818  (a finding about a clip, not a fail
             raise ValueError(f"{kind!r} is no kind of problem; use one of {', '.join(KINDS)}.")
         super().__init__(message)
         self.kind = kind
+
+    def __reduce__(self) -> tuple[type["ClipProblem"], tuple[str, str]]:
+        """Travel between processes with the kind."""
+        return ClipProblem, (self.kind, str(self))

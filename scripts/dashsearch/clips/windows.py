@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dashsearch.errors import InputError
+from dashsearch.hdf5 import reading_hdf5
 
 WINDOWS_SCHEMA = "windows/2"
 # An instant this little before the first picture still shows it: times are rounded.
@@ -237,7 +238,7 @@ def _read_clip(store: h5py.File, clip: ClipIndex) -> ClipWindows:
 @contextmanager
 def open_store(path: str | Path) -> Iterator[h5py.File]:
     """Open a windows file for reading; InputError if its schema is not this version's."""
-    with h5py.File(path, "r") as store:
+    with reading_hdf5(path) as store:
         note: Mapping[str, Any] = json.loads(store.attrs["provenance"])
         if note["schema"] != WINDOWS_SCHEMA:
             raise InputError(f"{path} has the schema {note['schema']}; decode it again.")

@@ -9,7 +9,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import cv2
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,7 +24,8 @@ from dashsearch.features.ahead import read_ahead
 from dashsearch.features.descriptors import FRAME_DESCRIPTORS, MOTION_DESCRIPTORS
 from dashsearch.features.registry import NETWORK_FAMILIES, Backbone
 from dashsearch.features.store import FEATURES_SCHEMA, FeaturesWriter
-from dashsearch.files import file_digest, replacing
+from dashsearch.files import file_digest
+from dashsearch.hdf5 import writing_hdf5
 from dashsearch.provenance import provenance
 
 LIBRARIES = {
@@ -89,8 +89,7 @@ def extract_features(
         settings, described = _describe(backbones, clips, weights_dir, device)
         writers = {}
         for backbone in backbones:
-            path = stack.enter_context(replacing(targets[backbone.name]))
-            store = stack.enter_context(h5py.File(path, "w", libver="latest"))
+            store = stack.enter_context(writing_hdf5(targets[backbone.name]))
             frames = read_frames_per_window(windows)
             writers[backbone.name] = FeaturesWriter(store, frames, backbone.dimension)
         start = time.monotonic()

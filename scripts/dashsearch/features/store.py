@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from dashsearch.clips.windows import ClipWindows
 from dashsearch.errors import InputError
-from dashsearch.files import canonical_json, file_digest, replacing
+from dashsearch.files import canonical_json, file_digest
+from dashsearch.hdf5 import reading_hdf5, writing_hdf5
 from dashsearch.provenance import provenance
 
 FEATURES_SCHEMA = "features/3"
@@ -148,12 +149,12 @@ def collect_features(shards: Sequence[str | Path], index: pd.DataFrame, target: 
             raise InputError(
                 f"{path} was not made like {shards[0]}; delete the shards and extract them again."
             )
-    with h5py.File(shards[0], "r") as first:
+    with reading_hdf5(shards[0]) as first:
         shape, classes = first["features"].shape[1:], json.loads(first.attrs["classes"])
-    with replacing(target) as path, h5py.File(path, "w", libver="latest") as store:
+    with writing_hdf5(target) as store:
         writer = FeaturesWriter(store, *shape)
         for shard in shards:
-            with h5py.File(shard, "r") as part:
+            with reading_hdf5(shard) as part:
                 writer.append_file(part)
         writer.close(classes, notes[0])
         _check_windows(store, index, str(target))
@@ -182,7 +183,7 @@ def fuse_features(parts: Sequence[str | Path], name: str, target: str | Path) ->
         inputs={part.backbone: part.digest for part in sets},
         settings={"backbone": name, "dimension": values.shape[2]},
     )
-    with replacing(target) as path, h5py.File(path, "w", libver="latest") as store:
+    with writing_hdf5(target) as store:
         writer = FeaturesWriter(store, *values.shape[1:])
         columns = {name: getattr(first, name) for name in ("tte_s", "label", "mask")}
         writer.extend(values, {"clip_id": first.clip_id.astype(object), **columns})
@@ -204,7 +205,7 @@ def read_features(path: str | Path, index: pd.DataFrame | None = None) -> Featur
         windows are not those of `index`.
     """
     note = _note_of(path)
-    with h5py.File(path, "r") as store:
+    with reading_hdf5(path) as store:
         values = store["features"][:]
         if hashlib.sha256(values.tobytes()).hexdigest() != store.attrs["sha256"]:
             raise InputError(f"{path} is damaged: it differs from its checksum; extract it again.")
@@ -223,7 +224,7 @@ def read_features(path: str | Path, index: pd.DataFrame | None = None) -> Featur
 
 
 def _note_of(path: str | Path) -> dict[str, Any]:
-    with h5py.File(path, "r") as store:
+    with reading_hdf5(path) as store:
         note: dict[str, Any] = json.loads(store.attrs["provenance"])
     if note["schema"] != FEATURES_SCHEMA:
         raise InputError(

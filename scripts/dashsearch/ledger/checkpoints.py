@@ -5,6 +5,8 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from dashsearch.files import reading, replacing_folder
+
 WEIGHTS = ".safetensors"
 
 
@@ -16,7 +18,7 @@ def keep_best(folders: Sequence[str | Path], target: str | Path, count: int) -> 
     folders
         Of the rounds; each checkpoint is <name>.safetensors with its card, <name>.json.
     target
-        Folder, made if it does not exist.
+        Folder; what it held before is gone.
 
     Returns
     -------
@@ -24,17 +26,20 @@ def keep_best(folders: Sequence[str | Path], target: str | Path, count: int) -> 
         The copied weights, best first; equal scores in the order of their names.
     """
     target = Path(target)
-    target.mkdir(parents=True, exist_ok=True)
     # An experiment that several rounds proposed was trained to the same weights.
-    cards = {path.name: path for folder in folders for path in sorted(Path(folder).glob("*.json"))}
+    cards = {
+        path.name: path for folder in folders for path in sorted(Path(folder).glob("[!.]*.json"))
+    }
     scores = {name: _validation_map(path) for name, path in cards.items()}
     best = sorted(cards, key=lambda name: (-scores[name], name))[:count]
-    for name in best:
-        shutil.copyfile(cards[name], target / name)
-        weights = cards[name].with_suffix(WEIGHTS)
-        shutil.copyfile(weights, target / weights.name)
+    with replacing_folder(target) as copy:
+        for name in best:
+            shutil.copyfile(cards[name], copy / name)
+            weights = cards[name].with_suffix(WEIGHTS)
+            shutil.copyfile(weights, copy / weights.name)
     return [(target / name).with_suffix(WEIGHTS) for name in best]
 
 
 def _validation_map(card: Path) -> float:
-    return float(json.loads(card.read_text())["validation"]["map"])
+    with reading(card, ValueError, KeyError):
+        return float(json.loads(card.read_text())["validation"]["map"])

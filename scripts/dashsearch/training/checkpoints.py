@@ -6,7 +6,7 @@ The best are chosen by validation mAP; a test score is in no card.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from dashsearch.errors import InputError
-from dashsearch.files import canonical_json, replacing
+from dashsearch.files import canonical_json, remove_abandoned, replacing
 from dashsearch.training.data import PreparedData
 from dashsearch.training.members import Experiment
 from dashsearch.training.outcome import Outcome
@@ -87,8 +87,16 @@ class Checkpoints:
             path.write_bytes(save(ordered, {"card": canonical_json(card)}))
         self._drop_all_but_the_best()
 
+    def keep_only(self, experiment_ids: Collection[str]) -> None:
+        """Drop what an interrupted round left of experiments that are to be trained anew."""
+        remove_abandoned(self.folder)
+        for path in self.folder.glob(f"[!.]*{SUFFIX}"):
+            if path.stem not in experiment_ids:
+                path.unlink()
+                path.with_suffix(".json").unlink(missing_ok=True)
+
     def _drop_all_but_the_best(self) -> None:
-        files = {path: read_card(path) for path in self.folder.glob(f"*{SUFFIX}")}
+        files = {path: read_card(path) for path in self.folder.glob(f"[!.]*{SUFFIX}")}
         ranked = sorted(files, key=lambda path: (-files[path]["validation"]["map"], path.name))
         for path in ranked[self.count :]:
             path.unlink()

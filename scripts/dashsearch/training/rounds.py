@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from dashsearch.errors import InputError
-from dashsearch.files import canonical_json, digest
+from dashsearch.files import canonical_json, digest, locked
 from dashsearch.training.checkpoints import Checkpoints
 from dashsearch.training.data import PreparedData
 from dashsearch.training.members import Experiment, MemberOf
@@ -69,10 +69,31 @@ def run_round(
     Raises
     ------
     InputError
-        If a cell names something that the trainer does not know, a worker is killed, or a line
-        inside the journal is broken. A torn last line is what a killed run leaves, and is dropped.
+        If a cell names something that the trainer does not know, a worker is killed, another
+        process trains the round, or a line inside the journal is broken. A torn last line is what
+        a killed run leaves, and is dropped.
     """
-    resources = resources or Resources()
+    journal.parent.mkdir(parents=True, exist_ok=True)
+    with locked(journal, "training this round"):
+        return _run_round(
+            experiments,
+            data_of,
+            settings,
+            journal,
+            resources=resources or Resources(),
+            checkpoints=checkpoints,
+        )
+
+
+def _run_round(
+    experiments: Sequence[Experiment],
+    data_of: Callable[[str], PreparedData],
+    settings: TrainerSettings,
+    journal: Path,
+    *,
+    resources: Resources,
+    checkpoints: Checkpoints | None,
+) -> list[Outcome]:
     finished = _open_journal(journal)
     keys = [_key(experiment, settings, data_of) for experiment in experiments]
     missing = {
@@ -83,6 +104,10 @@ def run_round(
     progress = Progress(len(set(keys)), len(set(keys) & set(finished)))
     if checkpoints is not None:
         resources = replace(resources, keep=checkpoints.count)
+        # Of experiments that the journal does not hold, as of other settings, weights may be old.
+        checkpoints.keep_only(
+            {e.experiment_id for e, key in zip(experiments, keys, strict=True) if key in finished}
+        )
     trained = _train(list(missing.values()), data_of, settings, resources)
     key_of = {id(experiment): key for key, experiment in missing.items()}
     with journal.open("ab") as stream:
@@ -177,8 +202,7 @@ class Progress:
 
 def _open_journal(journal: Path) -> dict[str, Outcome]:
     """Read the outcomes of a journal by key, after cutting off a torn last line."""
-    journal.parent.mkdir(parents=True, exist_ok=True)
-    content = journal.read_bytes() if journal.exists() else b""
+    content = journal.read_bytes()
     whole = content[: content.rfind(b"\n") + 1]
     if len(whole) < len(content):
         os.truncate(journal, len(whole))

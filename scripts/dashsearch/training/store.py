@@ -10,7 +10,8 @@ import h5py
 import numpy as np
 
 from dashsearch.errors import InputError
-from dashsearch.files import canonical_json, replacing
+from dashsearch.files import canonical_json
+from dashsearch.hdf5 import reading_hdf5, writing_hdf5
 from dashsearch.training.data import PreparedData, Reduction, ScoredWindows, TrainingClips
 
 PREPARED_SCHEMA = "prepared/3"
@@ -19,7 +20,7 @@ REDUCTION = "reduction_"
 
 def write_prepared(target: str | Path, data: PreparedData, note: Mapping[str, Any]) -> None:
     """Write prepared data; `note` says what made it."""
-    with replacing(target) as path, h5py.File(path, "w", libver="latest") as store:
+    with writing_hdf5(target) as store:
         for split in ("train", "validation", "test"):
             part = getattr(data, split)
             for field in fields(part):
@@ -57,7 +58,7 @@ class PreparedFiles:
 
 def read_prepared(path: str | Path) -> PreparedData:
     """Read prepared data whole; InputError if its schema is not this version's."""
-    with h5py.File(path, "r") as store:
+    with reading_hdf5(path) as store:
         if store.attrs["schema"] != PREPARED_SCHEMA:
             raise InputError(f"{path} has the schema {store.attrs['schema']}; prepare it again.")
 

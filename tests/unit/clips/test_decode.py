@@ -131,6 +131,19 @@ def test_containers_without_presentation_times_are_exact_too(folder, name, codec
     assert numbers(decode_at(path, instants, 48, 80)) == [15, 33, 90, 147]
 
 
+def test_a_playlist_that_calls_itself_a_clip_opens_nothing_else(folder):
+    write_video(folder / "other.mp4", CLOCKS["constant"])
+    playlists = (
+        "#EXTM3U\n#EXTINF:5,\nother.mp4\n#EXT-X-ENDLIST\n",
+        "ffconcat version 1.0\nfile other.mp4\n",
+    )
+    for number, text in enumerate(playlists):
+        path = folder / f"playlist{number}.mp4"
+        path.write_text(text)
+        with pytest.raises(av.FFmpegError):
+            decode_at(path, np.array([0.5]), 48, 80)
+
+
 def write_plain(path, codec="libx264", **options):
     """150 numbered frames at 30 Hz, in whatever container the name asks for."""
     with av.open(str(path), "w") as container:

@@ -17,7 +17,7 @@ from dashsearch.clips.synthetic.knobs import ALERT_LEAD_S, CROSSING, EVENT_TIME_
 from dashsearch.clips.synthetic.render import render
 from dashsearch.clips.synthetic.scene import Light, TaskName, Weather
 from dashsearch.errors import InputError
-from dashsearch.files import digest, replacing
+from dashsearch.files import digest, remove_abandoned, replacing
 
 __all__ = ["GENERATOR_VERSION", "Clip", "generate_task", "plan_task", "source_digest"]
 
@@ -148,8 +148,7 @@ def _finished(videos: Path, expected: set[str], comment: str) -> set[str]:
         If a video is not ours: it is left alone, and nothing is generated beside it.
     """
     finished = set()
-    for partial in videos.glob(".*.partial.mp4"):
-        partial.unlink()
+    remove_abandoned(videos)
     for path in sorted(videos.glob("[!.]*.mp4")):
         found = read_comment(path)
         if not found.startswith(COMMENT):
