@@ -82,6 +82,7 @@ def run_round(
             journal,
             resources=resources or Resources(),
             checkpoints=checkpoints,
+            test_scores=test_scores,
         )
 
 
@@ -93,6 +94,7 @@ def _run_round(
     *,
     resources: Resources,
     checkpoints: Checkpoints | None,
+    test_scores: TestScores | None,
 ) -> list[Outcome]:
     finished = _open_journal(journal)
     keys = [_key(experiment, settings, data_of) for experiment in experiments]
