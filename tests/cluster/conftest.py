@@ -1,0 +1,31 @@
+"""The cluster, and the campaign that runs on it: once here, once there."""
+
+import pytest
+
+from cluster import slurm
+from cluster.runs import CONFIG, ClusterCampaign
+from workflow.campaign import run_campaign
+
+
+@pytest.fixture(scope="session")
+def cluster():
+    """A running Slurm; where it cannot be had the tests fail, and say why."""
+    slurm.install()
+    slurm.start()
+    yield
+    slurm.stop()
+
+
+@pytest.fixture(scope="session")
+def local(tmp_path_factory):
+    """The campaign on this machine, without a cluster."""
+    return run_campaign(tmp_path_factory.mktemp("local"), CONFIG)
+
+
+@pytest.fixture(scope="session")
+def on_cluster(cluster, tmp_path_factory):
+    """The campaign on the cluster, run once; tests must not change it."""
+    campaign = ClusterCampaign(tmp_path_factory.mktemp("cluster"))
+    campaign.write_config(CONFIG)
+    campaign.done = campaign.run()
+    return campaign

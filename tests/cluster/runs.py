@@ -1,0 +1,95 @@
+"""Campaigns that run through the Slurm profile, with a site's values and quick status checks."""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from cluster.slurm import run, wait_for
+from workflow.campaign import CONFIG as TINY
+from workflow.campaign import ROOT, Campaign
+
+CONFIG = {
+    **TINY,
+    "clips_per_shard": 12,
+    "arms": {
+        **TINY["arms"],
+        "designed": {**TINY["arms"]["designed"], "experiments_per_round": 12},
+        "evolution": {**TINY["arms"]["evolution"], "rounds": 2},
+    },
+}
+SITE = (
+    "--slurm-init-seconds-before-status-checks",
+    "5",
+    "--latency-wait",
+    "5",
+    "--default-resources",
+    "slurm_account=main",
+)
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job as the accounting knows it."""
+
+    number: str
+    state: str
+    node: str
+    partition: str
+    tres: str
+    limit: str
+    comment: str
+
+
+class ClusterCampaign(Campaign):
+    """A campaign whose jobs go to Slurm."""
+
+    def command(self, *arguments, cores=None):
+        base = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
+        place = ["--directory", str(self.folder), "--configfile", str(self.folder / "config.yaml")]
+        return [*base, *place, "--profile", str(ROOT / "profiles/slurm"), *SITE, *arguments]
+
+    def start(self, *arguments):
+        """Start Snakemake in a session of its own, its output in a file."""
+        with (self.folder / "snakemake.log").open("a") as log:
+            return subprocess.Popen(
+                self.command(*arguments),
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                env={**os.environ, "OMP_NUM_THREADS": "1"},
+            )
+
+    def run(self, *arguments):
+        """Run to the end and return the exit status."""
+        return self.start(*arguments).wait()
+
+    def output(self):
+        """What Snakemake has printed so far."""
+        return (self.folder / "snakemake.log").read_text()
+
+    def jobs(self):
+        """The campaign's jobs, from the accounting; a job that was queued again counts twice."""
+        columns = "JobID,State,NodeList,Partition,AllocTRES,Timelimit,Comment,WorkDir"
+        lines = run("sacct", "-XPnD", f"--format={columns}", "--starttime=now-1hours").splitlines()
+        fields = [line.split("|") for line in lines]
+        return [Job(*each[:-1]) for each in fields if each[-1] == str(self.folder)]
+
+    def wait_for_job(self, name, state="RUNNING"):
+        """Wait until a job whose comment holds a name is in a state, and return it."""
+
+        def found():
+            return [job for job in self.jobs() if name in job.comment and job.state == state]
+
+        wait_for(f"a job of {name} is {state}", lambda: bool(found()), 90)
+        return found()[-1]
+
+    def ledgers(self):
+        """The bytes of all ledgers."""
+        return {name: data for name, data in self.files().items() if name.endswith("ledger.parquet")}
+
+
+def results_folder(campaign: Campaign) -> Path:
+    """Where a campaign's results are."""
+    return campaign.folder / "results"
