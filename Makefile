@@ -6,7 +6,7 @@ export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
-.PHONY: demo test lint format schema clean
+.PHONY: demo test cluster-test lint format schema clean
 
 demo: .venv/ready
 	$(BIN)/snakemake --cores $(CORES)
@@ -14,6 +14,10 @@ demo: .venv/ready
 
 test: .venv/ready
 	$(BIN)/pytest --numprocesses 2 --dist loadfile
+
+# Installs and starts a real Slurm on this machine: as root, on Debian or Ubuntu.
+cluster-test: .venv/ready
+	$(BIN)/pytest tests/cluster
 
 lint: .venv/ready
 	$(BIN)/ruff check scripts tests benchmarks

@@ -27,5 +27,7 @@ def on_cluster(cluster, tmp_path_factory):
     """The campaign on the cluster, run once; tests must not change it."""
     campaign = ClusterCampaign(tmp_path_factory.mktemp("cluster"))
     campaign.write_config(CONFIG)
-    campaign.done = campaign.run()
+    # The generic resource is asked for; the training itself stays on the CPU, as here are no GPUs.
+    status = campaign.run("--set-resources", "train_round:gpu=1")
+    assert status == 0, campaign.output()
     return campaign

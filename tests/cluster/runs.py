@@ -1,10 +1,10 @@
 """Campaigns that run through the Slurm profile, with a site's values and quick status checks."""
 
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 
 from cluster.slurm import run, wait_for
 from workflow.campaign import CONFIG as TINY
@@ -21,7 +21,7 @@ CONFIG = {
 }
 SITE = (
     "--slurm-init-seconds-before-status-checks",
-    "5",
+    "10",
     "--latency-wait",
     "5",
     "--default-resources",
@@ -39,6 +39,16 @@ class Job:
     partition: str
     tres: str
     limit: str
+    comment: str
+
+
+@dataclass(frozen=True)
+class Queued:
+    """A job as the queue knows it."""
+
+    number: str
+    state: str
+    node: str
     comment: str
 
 
@@ -63,7 +73,7 @@ class ClusterCampaign(Campaign):
 
     def run(self, *arguments):
         """Run to the end and return the exit status."""
-        return self.start(*arguments).wait()
+        return end(self.start(*arguments))
 
     def output(self):
         """What Snakemake has printed so far."""
@@ -76,20 +86,32 @@ class ClusterCampaign(Campaign):
         fields = [line.split("|") for line in lines]
         return [Job(*each[:-1]) for each in fields if each[-1] == str(self.folder)]
 
-    def wait_for_job(self, name, state="RUNNING"):
-        """Wait until a job whose comment holds a name is in a state, and return it."""
+    def queue(self):
+        """The campaign's jobs that are not done: number, state, node and comment of each."""
+        lines = run("squeue", "-h", "-o", "%i|%T|%N|%k|%Z").splitlines()
+        fields = [line.split("|") for line in lines]
+        return [Queued(*each[:-1]) for each in fields if each[-1] == str(self.folder)]
 
-        def found():
-            return [job for job in self.jobs() if name in job.comment and job.state == state]
+    def wait_for_job(self, name):
+        """Wait until a job whose comment holds a name runs, and return it."""
 
-        wait_for(f"a job of {name} is {state}", lambda: bool(found()), 90)
-        return found()[-1]
+        def running():
+            return [job for job in self.queue() if name in job.comment and job.state == "RUNNING"]
+
+        wait_for(f"a job of {name} runs", lambda: bool(running()), 90)
+        return running()[-1]
 
     def ledgers(self):
         """The bytes of all ledgers."""
-        return {name: data for name, data in self.files().items() if name.endswith("ledger.parquet")}
+        return {
+            name: data for name, data in self.files().items() if name.endswith("ledger.parquet")
+        }
 
 
-def results_folder(campaign: Campaign) -> Path:
-    """Where a campaign's results are."""
-    return campaign.folder / "results"
+def end(process):
+    """Wait for a Snakemake, which does not outlive the test that waits for it; its exit status."""
+    try:
+        return process.wait()
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)

@@ -2,12 +2,13 @@
 
 import os
 import shutil
-import signal
 import subprocess
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+
+import psutil
 
 HERE = Path(__file__).parent
 ETC = Path("/etc/slurm")  # jobs start with a clean environment: they look nowhere else
@@ -136,52 +137,64 @@ def start_node(node: str) -> None:
     run("slurmd", "-N", node)
 
 
+def processes_with(variable: str, value: str) -> list[psutil.Process]:
+    """The processes of jobs, by a variable that Slurm gives them."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.environ().get(variable) == value:
+                found.append(process)
+    return found
+
+
+def freeze(number: str) -> None:
+    """Stop a job's processes without an end, as a hanging file system does."""
+    for process in processes_with("SLURM_JOB_ID", number):
+        with suppress(psutil.Error):
+            process.suspend()
+
+
+def cancel(numbers: list[str]) -> None:
+    """Cancel jobs and wait until their processes are gone."""
+    run("scancel", *numbers)
+    for number in numbers:
+        wait_for(f"job {number} is gone", lambda n=number: not processes_with("SLURM_JOB_ID", n))
+
+
 def kill_node(node: str) -> None:
-    """Kill a node with everything on it, as a power failure does."""
-    daemon = int((STATE / f"slurmd-{node}.pid").read_text())
-    steps = [pid for pid in step_daemons() if f"/spool-{node}" in folder_of(pid)]
-    for pid in [daemon, *steps, *(child for step in steps for child in descendants(step))]:
-        kill(pid)
+    """Kill a node's daemon with everything on it, as a power failure does."""
+    jobs = processes_with("SLURMD_NODENAME", node)
+    steps = {parent for job in jobs for parent in watchers_of(job)}
+    kill([psutil.Process(int((STATE / f"slurmd-{node}.pid").read_text())), *steps, *jobs])
 
 
-def step_daemons() -> list[int]:
-    """Processes that watch over a job each."""
-    return [pid for pid in processes() if name_of(pid) == "slurmstepd"]
-
-
-def processes() -> list[int]:
-    """The numbers of all processes."""
-    return [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
-
-
-def name_of(pid: int) -> str:
-    """A process's name; empty if it is gone."""
-    try:
-        return Path(f"/proc/{pid}/comm").read_text().strip()
-    except OSError:
-        return ""
-
-
-def is_zombie(pid: int) -> bool:
-    """Whether a process has ended and nobody has asked how."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except OSError:
-        return True
+def watchers_of(process: psutil.Process) -> list[psutil.Process]:
+    """The daemons that watch over a job's step."""
+    with suppress(psutil.Error):
+        return [each for each in process.parents() if each.name() == "slurmstepd"]
+    return []
 
 
 def stop() -> None:
     """Stop what runs, also what an earlier run has left, and remove its files."""
-    for path in (*STATE.glob("*.pid"), STATE / "munge/pid", STATE / "database/pid"):
-        if path.exists() and name_of(pid := int(path.read_text())) in DAEMONS:
-            kill(pid)
-    for pid in step_daemons():
-        kill(pid)
+    pids = [
+        int(path.read_text())
+        for path in (*STATE.glob("*.pid"), STATE / "munge/pid", STATE / "database/pid")
+        if path.exists()
+    ]
+    kill(
+        [
+            process
+            for process in psutil.process_iter()
+            if process.name() == "slurmstepd" or (process.pid in pids and process.name() in DAEMONS)
+        ]
+    )
     shutil.rmtree(STATE, ignore_errors=True)
 
 
-def kill(pid: int) -> None:
-    """Kill a process and wait until it is gone."""
-    with suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
-    wait_for(f"process {pid} is gone", lambda: name_of(pid) == "" or is_zombie(pid))
+def kill(victims: list[psutil.Process]) -> None:
+    """Kill processes and wait until they are gone."""
+    for process in victims:
+        with suppress(psutil.Error):
+            process.kill()
+    psutil.wait_procs(victims, timeout=10)

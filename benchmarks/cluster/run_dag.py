@@ -1,0 +1,16 @@
+"""How long and with how much memory Snakemake plans a campaign of ten thousand jobs, without running it."""
+
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+sys.path[:0] = [str(ROOT / "benchmarks"), str(ROOT / "tests")]
+
+from record import record  # noqa: E402
+
+from cluster.test_dag import dry_run  # noqa: E402
+
+with tempfile.TemporaryDirectory() as folder:
+    record(HERE / "results.json", "dag", dry_run(Path(folder)), "snakemake")

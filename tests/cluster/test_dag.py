@@ -1,0 +1,56 @@
+"""Large campaigns: the graph of ten thousand jobs is built in seconds, without running any."""
+
+import json
+import resource
+import time
+
+import yaml
+
+from cluster.runs import CONFIG
+from workflow.campaign import SPACE, Campaign
+
+SHARDS, ROUNDS, ARMS = 8, 100, 10
+LARGE = {
+    **CONFIG,
+    "arms": {
+        f"evolution{arm}": {**CONFIG["arms"]["evolution"], "rounds": ROUNDS} for arm in range(ARMS)
+    },
+    "training": {**CONFIG["training"], "shards": SHARDS},
+}
+
+# Large enough for the rounds, as no cell is tried twice.
+WIDE = {
+    **SPACE,
+    "factors": [
+        {**factor, "levels": [step / 1000 for step in range(500)]}
+        if factor["name"] == "dropout"
+        else factor
+        for factor in SPACE["factors"]
+    ],
+}
+
+
+def dry_run(folder):
+    """Build the graph of the large campaign; its jobs, seconds and peak memory in GB."""
+    campaign = Campaign(folder)
+    campaign.write_config(LARGE)
+    (folder / "space.yaml").write_text(yaml.safe_dump(WIDE, sort_keys=False))
+    start = time.monotonic()
+    done = campaign.snakemake("--dry-run", "--quiet", "rules")
+    seconds = time.monotonic() - start
+    assert done.returncode == 0, done.stdout + done.stderr
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e6
+    total = next(line for line in done.stdout.splitlines() if line.startswith("total"))
+    return {
+        "jobs": int(total.split()[1]),
+        "seconds": round(seconds, 1),
+        "memory_gb": round(peak, 2),
+    }
+
+
+def test_ten_thousand_jobs_are_planned_in_under_a_minute_and_2_gb(tmp_path):
+    found = dry_run(tmp_path)
+    print(json.dumps(found))
+    assert found["jobs"] >= 10_000
+    assert found["seconds"] < 60
+    assert found["memory_gb"] < 2
