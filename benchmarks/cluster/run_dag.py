@@ -1,4 +1,4 @@
-"""How long and with how much memory Snakemake plans a campaign of ten thousand jobs, without running it."""
+"""Seconds and memory in which Snakemake plans a campaign of ten thousand jobs, running none."""
 
 import sys
 import tempfile

@@ -1,4 +1,4 @@
-"""What jobs cost beside their work on the test cluster, from the accounting of a campaign that ran there.
+"""What jobs of a campaign on the test cluster cost beside their work, from the accounting.
 
 Run after a campaign, with the cluster still up: `run_queue.py <folder of the campaign>`.
 """

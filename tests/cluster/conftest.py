@@ -3,8 +3,8 @@
 import pytest
 
 from cluster import slurm
-from cluster.runs import CONFIG, ClusterCampaign
-from workflow.campaign import run_campaign
+from cluster.runs import CONFIG, LEDGERS, ClusterCampaign
+from workflow.campaign import Campaign
 
 
 @pytest.fixture(scope="session")
@@ -18,8 +18,12 @@ def cluster():
 
 @pytest.fixture(scope="session")
 def local(tmp_path_factory):
-    """The campaign on this machine, without a cluster."""
-    return run_campaign(tmp_path_factory.mktemp("local"), CONFIG)
+    """The campaign's ledgers, made on this machine without a cluster."""
+    campaign = Campaign(tmp_path_factory.mktemp("local"))
+    campaign.write_config(CONFIG)
+    done = campaign.snakemake(*LEDGERS)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return campaign
 
 
 @pytest.fixture(scope="session")

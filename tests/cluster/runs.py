@@ -19,6 +19,11 @@ CONFIG = {
         "evolution": {**TINY["arms"]["evolution"], "rounds": 2},
     },
 }
+LEDGERS = [
+    f"results/tiny/arms/{arm}/seed{seed}/ledger.parquet"
+    for arm, settings in CONFIG["arms"].items()
+    for seed in settings.get("seeds", [1])
+]
 SITE = (
     "--slurm-init-seconds-before-status-checks",
     "10",
@@ -101,11 +106,10 @@ class ClusterCampaign(Campaign):
         wait_for(f"a job of {name} runs", lambda: bool(running()), 90)
         return running()[-1]
 
-    def ledgers(self):
-        """The bytes of all ledgers."""
-        return {
-            name: data for name, data in self.files().items() if name.endswith("ledger.parquet")
-        }
+
+def ledgers_of(campaign):
+    """The bytes of all ledgers of a campaign."""
+    return {name: data for name, data in campaign.files().items() if "ledger.parquet" in name}
 
 
 def end(process):

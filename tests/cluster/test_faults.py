@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from cluster import slurm
-from cluster.runs import CONFIG, ClusterCampaign, end
+from cluster.runs import CONFIG, LEDGERS, ClusterCampaign, end, ledgers_of
 
 # Evolution runs on a node of its own, so that losing the other one does not end its hung job; the
 # first attempt at a round gets one minute, the shortest limit of Slurm.
@@ -36,30 +36,36 @@ def beaten(on_cluster, tmp_path_factory):
     return campaign
 
 
-def test_a_killed_snakemake_leaves_jobs_and_a_lock_and_its_rerun_ends(beaten, local):
-    first = beaten.start()
-    beaten.wait_for_job("designed")
+def test_every_fault_ends_in_the_same_ledgers_after_one_rerun(beaten, local):
+    # A running shard is cancelled, and while it is tried again Snakemake is killed.
+    first = beaten.start(*LEDGERS)
+    cancelled = beaten.wait_for_job("rule_extract_features")
+    slurm.freeze(cancelled.number)
+    slurm.cancel([cancelled.number])
+    again = beaten.wait_for_job("rule_extract_features")
     os.killpg(first.pid, signal.SIGKILL)
     first.wait()
-    # What docs/cluster.md says to do: no orphan may write beside the rerun's jobs.
+    # What docs/cluster.md says to do: no orphan may write beside the jobs of the rerun.
     slurm.cancel([job.number for job in beaten.queue()])
     assert beaten.run("--unlock") == 0
 
-    # The rerun meets the other faults: a job that hangs until its limit, a lost node, scancel.
-    again = beaten.start(*SHORT)
+    # The rerun meets a job that hangs until its limit, and the loss of a node.
+    rerun = beaten.start(*SHORT, *LEDGERS)
     hung = beaten.wait_for_job("evolution")
     slurm.freeze(hung.number)
     lost = beaten.wait_for_job("random-seed2")
     slurm.freeze(lost.number)
-    cancelled = beaten.wait_for_job("random-seed1")
-    slurm.cancel([cancelled.number])
     slurm.kill_node(lost.node)
     slurm.start_node(lost.node)
-    assert end(again) == 0, beaten.output()
+    assert end(rerun) == 0, beaten.output()
 
     jobs = beaten.jobs()
-    assert "TIMEOUT" in {job.state for job in jobs if job.number == hung.number}
-    limits = [job.limit for job in jobs if job.comment == hung.comment]
-    assert limits[-2:] == ["00:01:00", "00:02:00"]
-    assert any(job.state.startswith("CANCELLED") for job in jobs if job.number == cancelled.number)
-    assert beaten.ledgers() == local.ledgers()
+    states = {
+        number: {job.state.split()[0] for job in jobs if job.number == number}
+        for number in (cancelled.number, again.number, hung.number, lost.number)
+    }
+    assert states[cancelled.number] == {"CANCELLED"}
+    assert states[hung.number] == {"TIMEOUT"}
+    assert states[lost.number] & {"NODE_FAIL", "REQUEUED"}
+    assert [job.limit for job in jobs if job.comment == hung.comment] == ["00:01:00", "00:02:00"]
+    assert ledgers_of(beaten) == ledgers_of(local)
