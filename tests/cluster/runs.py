@@ -19,10 +19,14 @@ CONFIG = {
         "evolution": {**TINY["arms"]["evolution"], "rounds": 2},
     },
 }
+# Behind the dashes, as options before them take any number of values.
 LEDGERS = [
-    f"results/tiny/arms/{arm}/seed{seed}/ledger.parquet"
-    for arm, settings in CONFIG["arms"].items()
-    for seed in settings.get("seeds", [1])
+    "--",
+    *(
+        f"results/tiny/arms/{arm}/seed{seed}/ledger.parquet"
+        for arm, settings in CONFIG["arms"].items()
+        for seed in settings.get("seeds", [1])
+    ),
 ]
 SITE = (
     "--slurm-init-seconds-before-status-checks",
