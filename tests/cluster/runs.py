@@ -77,7 +77,7 @@ class ClusterCampaign(Campaign):
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                env={**os.environ, "OMP_NUM_THREADS": "1"},
+                env={**os.environ, "OMP_NUM_THREADS": "1", "CAMPAIGN": str(self.folder)},
             )
 
     def run(self, *arguments):
@@ -107,7 +107,7 @@ class ClusterCampaign(Campaign):
         def running():
             return [job for job in self.queue() if name in job.comment and job.state == "RUNNING"]
 
-        wait_for(f"a job of {name} runs", lambda: bool(running()), 90)
+        wait_for(f"a job of {name} runs", lambda: bool(running()), 240)
         return running()[-1]
 
 

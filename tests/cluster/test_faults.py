@@ -33,7 +33,8 @@ def beaten(on_cluster, tmp_path_factory):
     for name in ("arms", "analysis", "features/color.h5", "prepared/color.h5"):
         path = campaign.folder / "results/tiny" / name
         shutil.rmtree(path) if path.is_dir() else path.unlink()
-    return campaign
+    yield campaign
+    slurm.kill(slurm.processes_with("CAMPAIGN", str(campaign.folder)))
 
 
 def test_every_fault_ends_in_the_same_ledgers_after_one_rerun(beaten, local):
@@ -49,23 +50,27 @@ def test_every_fault_ends_in_the_same_ledgers_after_one_rerun(beaten, local):
     slurm.cancel([job.number for job in beaten.queue()])
     assert beaten.run("--unlock") == 0
 
-    # The rerun meets a job that hangs until its limit, and the loss of a node.
+    # The rerun meets a job that hangs until its limit; the next try is given more and meets the
+    # loss of its node. Slurm queues it again, but the plugin submits nothing more: one more rerun.
     rerun = beaten.start(*SHORT, *LEDGERS)
     hung = beaten.wait_for_job("evolution")
     slurm.freeze(hung.number)
-    lost = beaten.wait_for_job("random-seed2")
+    slurm.wait_for("the hung job is out", lambda: hung not in beaten.queue(), 150)
+    lost = beaten.wait_for_job("evolution")
     slurm.freeze(lost.number)
     slurm.kill_node(lost.node)
     slurm.start_node(lost.node)
-    assert end(rerun) == 0, beaten.output()
+    if end(rerun):
+        assert beaten.run(*SHORT, *LEDGERS) == 0, beaten.output()
 
     jobs = beaten.jobs()
     states = {
         number: {job.state.split()[0] for job in jobs if job.number == number}
         for number in (cancelled.number, hung.number, lost.number)
     }
+    limits = {job.number: job.limit for job in jobs}
     assert states[cancelled.number] == {"CANCELLED"}
     assert states[hung.number] == {"TIMEOUT"}
-    assert states[lost.number] & {"NODE_FAIL", "REQUEUED"}
-    assert [job.limit for job in jobs if job.comment == hung.comment] == ["00:01:00", "00:02:00"]
+    assert "NODE_FAIL" in states[lost.number]
+    assert (limits[hung.number], limits[lost.number]) == ("00:01:00", "00:02:00")
     assert ledgers_of(beaten) == ledgers_of(local)
