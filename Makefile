@@ -6,7 +6,7 @@ export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
-.PHONY: demo test browser-test audit lint format schema unlock audit-dependencies clean
+.PHONY: demo test browser-test cluster-test audit lint format schema unlock audit-dependencies clean
 
 demo: .venv/ready
 	$(BIN)/snakemake --cores $(CORES) || \
@@ -20,6 +20,10 @@ test: .venv/ready
 browser-test: .venv/ready
 	tests/browser/install.sh
 	$(BIN)/pytest tests/browser
+
+# Installs and starts a real Slurm on this machine: as root, on Debian or Ubuntu.
+cluster-test: .venv/ready
+	$(BIN)/pytest tests/cluster
 
 lint: .venv/ready
 	$(BIN)/ruff check scripts tests benchmarks

@@ -9,8 +9,8 @@ rule unpack_model:
     conda:
         "../envs/agents.yaml"
     resources:
-        mem_mb=3000,
-        runtime=30,
+        mem_mb=growing(3000),
+        runtime=growing(30),
     script:
         "../scripts/unpack_model.py"
 
@@ -35,11 +35,15 @@ rule ask_agents:
         "results/benchmarks/{task}/ask_agents/{arm}-{seed}-{round}.tsv"
     wildcard_constraints:
         arm=one_of(AGENT_ARMS),
+    group:
+        None if ASKS_HOSTED_MODELS else ROUND
+    # Nodes of a cluster seldom reach the network: hosted models are asked where Snakemake runs.
+    localrule: ASKS_HOSTED_MODELS
     conda:
         "../envs/agents.yaml"
     resources:
-        mem_mb=3000,
-        runtime=60,
+        mem_mb=growing(3000),
+        runtime=growing(60),
     params:
         # Neither budgets nor how models are called: changing them must not remake what is there.
         policy="agents",
@@ -65,10 +69,11 @@ rule collect_calls:
         "logs/{task}/collect_calls/{arm}-{seed}.log",
     wildcard_constraints:
         arm=one_of(AGENT_ARMS),
+    localrule: True
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     script:
         "../scripts/collect_calls.py"

@@ -26,8 +26,8 @@ rule analyse_variance:
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         question="variance",
         settings=ANALYSIS_SETTINGS,

@@ -20,8 +20,8 @@ rule generate_clips:
         "../envs/clips.yaml"
     threads: 8
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=growing(2000),
+        runtime=growing(60),
     params:
         scene=lambda wildcards: config["tasks"][wildcards.task]["scene"],
         clips=lambda wildcards: config["tasks"][wildcards.task]["clips"],
@@ -36,12 +36,13 @@ rule download_clips:
         record="results/{task}/source/download.json",
     log:
         "logs/{task}/download_clips.log",
+    localrule: True
     conda:
         "../envs/clips.yaml"
     threads: 4
     resources:
-        mem_mb=2000,
-        runtime=1440,
+        mem_mb=growing(2000),
+        runtime=growing(1440),
     params:
         repository=get_download("repository"),
         revision=get_download("revision"),
@@ -66,8 +67,8 @@ rule index_clips:
         "../envs/clips.yaml"
     threads: 8
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=growing(2000),
+        runtime=growing(60),
     params:
         task=get_task,
         videos_state=get_videos_state,
@@ -84,11 +85,12 @@ rule split_clips:
         splits="results/{task}/splits.json",
     log:
         "logs/{task}/split_clips.log",
+    localrule: True
     conda:
         "../envs/clips.yaml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         fractions=config["split"],
         seed=config["seed"],
@@ -112,8 +114,8 @@ rule decode_windows:
         "../envs/clips.yaml"
     threads: 8
     resources:
-        mem_mb=2000,
-        runtime=240,
+        mem_mb=growing(2000),
+        runtime=growing(240),
     params:
         root=get_root,
         # A replaced video has to be seen here too: the manifest may stay as it was.
@@ -140,8 +142,8 @@ rule collect_windows:
     conda:
         "../envs/clips.yaml"
     resources:
-        mem_mb=1000,
-        runtime=60,
+        mem_mb=growing(1000),
+        runtime=growing(60),
     params:
         windows=get_windows,
         max_marked_share=config["max_marked_share"],
@@ -158,10 +160,11 @@ rule draw_contact_sheet:
         sheet="results/{task}/clips/contact_sheet.png",
     log:
         "logs/{task}/draw_contact_sheet.log",
+    localrule: True
     conda:
         "../envs/clips.yaml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     script:
         "../scripts/draw_contact_sheet.py"

@@ -91,6 +91,14 @@ SHARDS = config["training"]["shards"]
 # Seeds of an arm that one job looks up in a table, by the name of their file.
 AGENT_ARMS = [name for name, arm in config["arms"].items() if arm["policy"] == "agents"]
 POLICY_ARMS = [name for name in config["arms"] if name not in AGENT_ARMS]
+ASKS_HOSTED_MODELS = any(
+    agent["provider"] in ("anthropic", "google")
+    for name in AGENT_ARMS
+    for agent in config["arms"][name]["agents"]
+)
+# On a cluster, a proposal and the training that waits for it are one job, unless shards of the
+# training are to run side by side on several nodes.
+ROUND = "{task}-{arm}-seed{seed}-round{round}" if SHARDS == 1 else None
 PROMPT_FOLDER = resource_path("resources/prompts")
 PRICE_FILE = resource_path(config["agents"]["prices"])
 BATCHES = {name: batches_of(arm["seeds"]) for name, arm in config["arms"].items()}
@@ -110,6 +118,11 @@ wildcard_constraints:
     shard=r"\d+",
     round=r"\d+",
     backbone="|".join(dict.fromkeys([*EXTRACTED, *BACKBONES])),
+
+
+def growing(amount):
+    """A resource that grows with every attempt: what was too little is not asked for again."""
+    return lambda wildcards, attempt: amount * attempt
 
 
 def get_data_set(wildcards):

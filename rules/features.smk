@@ -17,8 +17,9 @@ rule extract_features:
     conda:
         "../envs/features.yaml"
     resources:
-        mem_mb=4000,
-        runtime=240,
+        gpu=lambda wildcards: int(get_network_setting("device")(wildcards) == "cuda"),
+        mem_mb=growing(4000),
+        runtime=growing(240),
     params:
         backbones=get_backbones,
         version=EXTRACTOR_VERSION,
@@ -51,8 +52,8 @@ if READ_OUTS:
         conda:
             "../envs/features.yaml"
         resources:
-            mem_mb=4000,
-            runtime=240,
+            mem_mb=growing(4000),
+            runtime=growing(240),
         params:
             backbones=[REGISTRY.get(name).identity() for name in READ_OUTS],
             version=EXTRACTOR_VERSION,
@@ -77,8 +78,8 @@ rule collect_features:
     conda:
         "../envs/features.yaml"
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=growing(2000),
+        runtime=growing(60),
     script:
         "../scripts/collect_features.py"
 
@@ -99,8 +100,8 @@ rule fuse_features:
     conda:
         "../envs/features.yaml"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     script:
         "../scripts/fuse_features.py"
 
@@ -119,8 +120,8 @@ rule prepare_features:
     conda:
         "../envs/training.yaml"
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         components=config["training"]["components"],
     script:

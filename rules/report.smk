@@ -30,11 +30,12 @@ rule report:
         "logs/report.log",
     benchmark:
         "results/benchmarks/report.tsv"
+    localrule: True
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         tasks=list(config["tasks"]),
         synthetic=[task["source"] == "embedded" for task in config["tasks"].values()],

@@ -13,11 +13,13 @@ rule propose_round:
         "logs/{task}/propose_round/{arm}-{seed}-{round}.log",
     wildcard_constraints:
         arm=one_of(POLICY_ARMS),
+    group:
+        ROUND
     conda:
         "../envs/search.yaml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         # Neither rounds, seeds nor budgets: more of them must not remake what is there.
         policy=lambda wildcards: config["arms"][wildcards.arm]["policy"],
@@ -62,14 +64,16 @@ rule train_round:
         f"results/benchmarks/{{task}}/train_round/{PIECE_NAME}.tsv"
     # The arms with the most experiments first, so that no core waits for them at the end.
     priority: lambda wildcards: config["arms"][wildcards.arm]["experiments_per_round"]
+    group:
+        ROUND
     conda:
         "../envs/training.yaml"
     threads: get_training_threads
     resources:
-        mem_mb=lambda wildcards, threads: int(
-            1000 + threads * (1000 + 1000 * config["training"]["memory_gb"])
-        ),
-        runtime=240,
+        gpu=int(config["training"]["device"] == "cuda"),
+        mem_mb=lambda wildcards, threads, attempt: attempt
+        * int(1000 + threads * (1000 + 1000 * config["training"]["memory_gb"])),
+        runtime=growing(240),
     params:
         # Not stack_size and memory_gb, on which no score depends.
         trainer=TRAINER,
@@ -109,11 +113,12 @@ if SHARDS > 1:
             ),
         log:
             "logs/{task}/collect_round/{arm}-{seed}-{round}.log",
+        localrule: True
         conda:
             "../envs/analysis.yaml"
         resources:
-            mem_mb=1000,
-            runtime=10,
+            mem_mb=growing(1000),
+            runtime=growing(10),
         params:
             tte_s=get_tte_s,
             checkpoints=config["training"]["checkpoints"],
@@ -134,11 +139,12 @@ rule close_arm:
         checkpoints=directory("results/{task}/arms/{arm}/seed{seed}/checkpoints"),
     log:
         "logs/{task}/close_arm/{arm}-{seed}.log",
+    localrule: True
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         tte_s=get_tte_s,
         checkpoints=config["training"]["checkpoints"],

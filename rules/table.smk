@@ -15,8 +15,8 @@ rule search_table:
     conda:
         "../envs/search.yaml"
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=growing(4000),
+        runtime=growing(120),
     params:
         policy=lambda wildcards: config["arms"][wildcards.arm]["policy"],
         settings=get_policy_settings,

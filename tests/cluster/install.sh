@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Installs a real Slurm with its accounting from Debian's packages; needs root, starts nothing.
+set -euo pipefail
+if command -v slurmctld slurmd slurmdbd sacct munged mariadbd >/dev/null; then
+    exit 0
+fi
+if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+    echo "The cluster tests install Slurm: run them as root on Debian or Ubuntu." >&2
+    exit 1
+fi
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -qq
+apt-get install -qq -y --no-install-recommends slurm-wlm slurmdbd munge mariadb-server

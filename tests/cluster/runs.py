@@ -1,0 +1,125 @@
+"""Campaigns that run through the Slurm profile, with a site's values and quick status checks."""
+
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+
+from cluster.slurm import run, wait_for
+from workflow.campaign import CONFIG as TINY
+from workflow.campaign import ROOT, Campaign
+
+CONFIG = {
+    **TINY,
+    "clips_per_shard": 12,
+    "arms": {
+        **TINY["arms"],
+        "designed": {**TINY["arms"]["designed"], "experiments_per_round": 12},
+        "evolution": {**TINY["arms"]["evolution"], "rounds": 2},
+    },
+}
+# Behind the dashes, as options before them take any number of values.
+LEDGERS = [
+    "--",
+    *(
+        f"results/tiny/arms/{arm}/seed{seed}/ledger.parquet"
+        for arm, settings in CONFIG["arms"].items()
+        for seed in settings.get("seeds", [1])
+    ),
+]
+SITE = (
+    "--slurm-init-seconds-before-status-checks",
+    "10",
+    "--latency-wait",
+    "5",
+    "--default-resources",
+    "slurm_account=main",
+)
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job as the accounting knows it."""
+
+    number: str
+    state: str
+    node: str
+    partition: str
+    tres: str
+    limit: str
+    comment: str
+
+
+@dataclass(frozen=True)
+class Queued:
+    """A job as the queue knows it."""
+
+    number: str
+    state: str
+    node: str
+    comment: str
+
+
+class ClusterCampaign(Campaign):
+    """A campaign whose jobs go to Slurm."""
+
+    def command(self, *arguments, cores=None):
+        base = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
+        place = ["--directory", str(self.folder), "--configfile", str(self.folder / "config.yaml")]
+        return [*base, *place, "--profile", str(ROOT / "profiles/slurm"), *SITE, *arguments]
+
+    def start(self, *arguments):
+        """Start Snakemake in a session of its own, its output in a file."""
+        with (self.folder / "snakemake.log").open("a") as log:
+            return subprocess.Popen(
+                self.command(*arguments),
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                env={**os.environ, "OMP_NUM_THREADS": "1", "CAMPAIGN": str(self.folder)},
+            )
+
+    def run(self, *arguments):
+        """Run to the end and return the exit status."""
+        return end(self.start(*arguments))
+
+    def output(self):
+        """What Snakemake has printed so far."""
+        return (self.folder / "snakemake.log").read_text()
+
+    def jobs(self):
+        """The campaign's jobs, from the accounting; a job that was queued again counts twice."""
+        columns = "JobID,State,NodeList,Partition,AllocTRES,Timelimit,Comment,WorkDir"
+        lines = run("sacct", "-XPnD", f"--format={columns}", "--starttime=now-1hours").splitlines()
+        fields = [line.split("|") for line in lines]
+        return [Job(*each[:-1]) for each in fields if each[-1] == str(self.folder)]
+
+    def queue(self):
+        """The campaign's jobs that are not done: number, state, node and comment of each."""
+        lines = run("squeue", "-h", "-o", "%i|%T|%N|%k|%Z").splitlines()
+        fields = [line.split("|") for line in lines]
+        return [Queued(*each[:-1]) for each in fields if each[-1] == str(self.folder)]
+
+    def wait_for_job(self, name):
+        """Wait until a job whose comment holds a name runs, and return it."""
+
+        def running():
+            return [job for job in self.queue() if name in job.comment and job.state == "RUNNING"]
+
+        wait_for(f"a job of {name} runs", lambda: bool(running()), 240)
+        return running()[-1]
+
+
+def ledgers_of(campaign):
+    """The bytes of all ledgers of a campaign."""
+    return {name: data for name, data in campaign.files().items() if "ledger.parquet" in name}
+
+
+def end(process):
+    """Wait for a Snakemake, which does not outlive the test that waits for it; its exit status."""
+    try:
+        return process.wait()
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
