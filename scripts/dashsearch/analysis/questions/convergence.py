@@ -1,6 +1,7 @@
 """How does the best score grow with the number of experiments, and does the order matter?"""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 import pandas as pd
@@ -54,7 +55,9 @@ def convergence_findings(
     records = _records(arms, settings)
     changes = _changes(ledger, space, settings)
     laws = [_laws(arm, rows, changes, settings) for arm, rows in arms.items()]
-    best = {column: _best_at(ledger, settings, column, measured) for column in COLUMNS}
+    best: dict[str, dict[str, Any]] = {
+        column: _best_at(ledger, settings, column, measured) for column in COLUMNS
+    }
     document = {
         "schema": "convergence/2",
         "task": str(ledger["task"].iloc[0]),
@@ -88,7 +91,7 @@ def _attempt(estimate: Callable[[], Estimate]) -> tuple[Estimate | None, str]:
 
 def _records(arms: dict[str, pd.DataFrame], settings: AnalysisSettings) -> list[dict[str, Any]]:
     """Test every arm name for order; one family over arm names."""
-    tests = [_attempt(lambda rows=rows: records_test(rows, settings)) for rows in arms.values()]
+    tests = [_attempt(partial(records_test, rows, settings)) for rows in arms.values()]
     adjusted = holm([test.p_upper if test else None for test, _ in tests])
     return [
         {"arm": arm, "test": test, "p_holm": p, "reason": reason}
@@ -103,10 +106,9 @@ def _changes(
     regimes = [name for name in REGIME_COLUMNS if name in ledger.columns]
     found: list[dict[str, Any]] = []
     for (arm, seed), run in ledger.groupby(["arm", "arm_seed"], sort=False):
+        proposed = run[run["status"] != "invalid"]
         estimate, reason = _attempt(
-            lambda run=run: change_points(
-                run[run["status"] != "invalid"], space, settings, regimes=regimes
-            )
+            partial(change_points, proposed, space, settings, regimes=regimes)
         )
         found.append(
             {
