@@ -141,9 +141,8 @@ def _laws(
     starts = {place for each in own for place in each["positions"]}
     starts |= {c.n for each in own if each["estimate"] for c in each["estimate"].found}
     laws, reason = _attempt(growth_laws, rows, settings)
-    table, table_reason = _attempt(
-        lambda: start_sensitivity(rows, settings, sorted(n for n in starts if n < shortest))
-    )
+    inside = sorted(n for n in starts if n < shortest)
+    table, table_reason = _attempt(start_sensitivity, rows, settings, inside)
     return {
         "arm": arm,
         "laws": laws,
