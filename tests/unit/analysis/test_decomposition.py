@@ -89,7 +89,7 @@ def test_the_variance_of_a_term_is_not_biased_by_combinations_that_were_never_se
         models = NestedModels(SPACE, positions, terms, y)
         (error, free), (before, more) = models.residual(terms), models.residual(terms[:2])
         gain = before - error - (more - free) * error / free
-        found.append(gain / models.effective_n(terms, terms[:2]))
+        found.append(gain / models.spread(terms, terms[:2]).n_effective)
         truth.append((effect**2).mean())
     assert np.mean(found) == pytest.approx(np.mean(truth), rel=0.12)
 
