@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # Installs a real Slurm with its accounting from Debian's packages; needs root, starts nothing.
 set -euo pipefail
-if command -v slurmctld slurmd slurmdbd sacct munged mariadbd >/dev/null; then
-    exit 0
-fi
+missing=""
+for program in slurmctld slurmd slurmdbd sacct munged mariadbd; do
+    command -v "$program" >/dev/null || missing="$missing $program"
+done
+[ -n "$missing" ] || exit 0
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
     echo "The cluster tests install Slurm: run them as root on Debian or Ubuntu." >&2
     exit 1
