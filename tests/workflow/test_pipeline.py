@@ -42,7 +42,7 @@ def test_the_best_configuration_is_trained_again_with_every_backbone(tiny):
     folder = tiny.folder / "results/tiny"
     results = pd.read_parquet(folder / "transfer/results.parquet")
     assert len(results) == 2 * 2
-    assert (results.groupby("backbone")["seed"].apply(set).nunique()) == 1
+    assert results.groupby("backbone")["seed"].apply(frozenset).nunique() == 1
     clips = pd.read_parquet(folder / "transfer/clip_scores.parquet")
     assert set(clips["experiment_id"]) == set(results["experiment_id"])
     document = json.loads((folder / "analysis/transfer.json").read_text())

@@ -43,7 +43,7 @@ class Component:
     estimate
         The share, or None if the sample carries none of the terms.
     permutation_p
-        Freedman and Lane's permutation p value of the comparison; None for single interactions,
+        Ter Braak's permutation p value of the comparison; None for single interactions,
         whose block is permuted.
     reason
         Why there is no estimate, or why a term was left out; else "".

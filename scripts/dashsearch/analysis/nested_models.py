@@ -195,9 +195,9 @@ class NestedModels:
     ) -> list[float]:
         """Permutation p value of each comparison of a larger with a smaller model.
 
-        Freedman and Lane's: the smaller model's residuals are permuted and added to its fit. F does
-        not depend on the fit, because both models hold it, so the residuals alone are permuted. All
-        comparisons see the same permutations.
+        Ter Braak's: the residuals of the model of all terms are permuted and added to the fit. The
+        fit has no part in F, because all models hold what they are compared by, so the residuals
+        alone are permuted, once for all comparisons.
 
         Parameters
         ----------
@@ -206,38 +206,44 @@ class NestedModels:
 
         References
         ----------
-        Freedman & Lane (1983), J. Bus. Econ. Stat. 1(4); Winkler et al. (2014), NeuroImage 92.
+        ter Braak (1992), in *Bootstrapping and Related Techniques*; Anderson & Legendre (1999),
+        J. Stat. Comput. Simul. 62.
         """
-        residuals = [self._residuals(smaller) for _, smaller in comparisons]
         observed = [
-            self._gain(columns[:, None], *comparison)[0] * (1 - ROUNDING)
-            for columns, comparison in zip(residuals, comparisons, strict=True)
+            self._gain(self._products[:, None], self.ss_total, *comparison)[0] * (1 - ROUNDING)
+            for comparison in comparisons
         ]
+        residuals = self._residuals(self._columns)
+        total = float(residuals @ residuals)
         exceeding = np.zeros(len(comparisons), dtype=np.int64)
         chunk = max(1, CHUNK // self.n)
         for start in range(0, permutations, chunk):
             rows = min(chunk, permutations - start)
-            order = rng.permuted(np.tile(np.arange(self.n), (rows, 1)), axis=1)
-            for place, (values, comparison) in enumerate(zip(residuals, comparisons, strict=True)):
-                gains = self._gain(values[order].T, *comparison)
+            permuted = rng.permuted(np.tile(residuals, (rows, 1)), axis=1)
+            products = (permuted @ self._design).T
+            for place, comparison in enumerate(comparisons):
+                gains = self._gain(products, total, *comparison)
                 exceeding[place] += int((gains >= observed[place]).sum())
         return [(1 + int(count)) / (1 + permutations) for count in exceeding]
 
     def _gain(
         self,
-        residuals: NDArray[np.float64],
+        products: NDArray[np.float64],
+        total: float,
         larger: tuple[Term, ...],
         smaller: tuple[Term, ...],
     ) -> NDArray[np.float64]:
-        """Explained over residual variance of each column (n, m): the same order as F."""
+        """Explained over residual variance of each set of scores: the same order as F.
+
+        `products` (columns, sets) are the scores' inner products with the design, `total` is their
+        sum of squares.
+        """
         columns, root = self._root(larger)
         fewer, small_root = self._root(smaller)
-        products = self._design[:, columns].T @ residuals
-        places = np.searchsorted(columns, fewer)
-        explained = ((root.T @ products) ** 2).sum(axis=0)
-        before = ((small_root.T @ products[places]) ** 2).sum(axis=0)
-        left = (residuals**2).sum(axis=0) - explained
-        return np.asarray((explained - before) / np.maximum(left, np.finfo(np.float64).tiny))
+        explained = ((root.T @ products[columns]) ** 2).sum(axis=0)
+        before = ((small_root.T @ products[fewer]) ** 2).sum(axis=0)
+        left = np.maximum(total - explained, np.finfo(np.float64).tiny)
+        return np.asarray((explained - before) / left)
 
     def _residuals(self, terms: Iterable[Term]) -> NDArray[np.float64]:
         columns, root = self._root(terms)

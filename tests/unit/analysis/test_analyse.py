@@ -187,7 +187,10 @@ def test_tiny_arms_are_analysed_without_a_wrong_number(ledger, n):
 def test_a_task_without_designed_or_random_arms_is_analysed_without_a_primary(ledger):
     analysis = analyse_task(ledger[ledger["arm"] == "evolution"], SPACE, SETTINGS)
     assert analysis.documents["variance.json"]["primary_arm"] is None
-    assert analysis.documents["variance.json"]["one_way"] is None
+    assert analysis.documents["variance.json"]["one_way"]["sampling"] == "adaptive"
+    two = ledger.assign(arm=ledger["arm"].replace("random", "tpe"))
+    two = two[two["arm"] != "designed"]
+    assert analyse_task(two, SPACE, SETTINGS).documents["variance.json"]["one_way"] is None
 
 
 @pytest.mark.parametrize(

@@ -163,11 +163,16 @@ def pair_means(ledger: pd.DataFrame, space: Space, settings: AnalysisSettings) -
 
 
 def _headline(shares: tuple[ArmShares, ...]) -> dict[str, Any] | None:
+    """Return the published measure on the primary arm, or on the only one; `sampling` says which.
+
+    Of several arms that all chose their cells by scores, none speaks for the task.
+    """
+    arm = next((arm for arm in shares if arm.primary or len(shares) == 1), None)
+    if arm is None:
+        return None
     return next(
         (
-            {"name": share.name, "arm": arm.arm, **plain(share.estimate)}
-            for arm in shares
-            if arm.primary
+            {"name": share.name, "arm": arm.arm, "sampling": arm.sampling, **plain(share.estimate)}
             for share in arm.shares
             if share.role == "pairs" and share.estimate is not None
         ),
