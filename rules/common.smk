@@ -130,7 +130,7 @@ def get_data_set(wildcards):
     if wildcards.task not in DATA_SETS:
         raise WorkflowError(
             f"config: tasks.{wildcards.task}: {config['tasks'][wildcards.task]['folder']} has not "
-            "been downloaded yet; run `snakemake download` first."
+            "been downloaded yet; run `snakemake download --cores 1` first."
         )
     return DATA_SETS[wildcards.task]
 

@@ -31,7 +31,7 @@ def test_a_hosted_data_set_is_fetched_and_then_used(nexar_folder, tmp_path):
     campaign.write_config(copy.deepcopy(CONFIG) | {"tasks": {"hosted": task}})
     early = campaign.snakemake("--dry-run")
     assert early.returncode != 0
-    assert "run `snakemake download` first" in early.stdout + early.stderr
+    assert "run `snakemake download --cores 1` first" in early.stdout + early.stderr
     files = hosted_files(nexar_folder)
     with serve(StandInHub(repository=NAME, files=files)) as hub:
         place = {"HF_ENDPOINT": hub.endpoint, "NO_PROXY": "127.0.0.1", "HF_TOKEN": ""}
