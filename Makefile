@@ -6,7 +6,7 @@ export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
-.PHONY: demo test browser-test cluster-test audit lint format schema unlock audit-dependencies clean
+.PHONY: demo test browser-test cluster-test audit reproduce reference lint format schema unlock audit-dependencies clean
 
 demo: .venv/ready
 	$(BIN)/snakemake --cores $(CORES) || \
@@ -49,6 +49,18 @@ unlock: .venv/ready
 audit: .venv/ready
 	$(BIN)/snakemake audit --cores $(CORES)
 	@echo "The audit is at $(CURDIR)/results/audit/audit.html"
+
+# The reference campaign again, from its recorded transcripts, compared with resources/reference.
+reproduce: .venv/ready
+	$(BIN)/snakemake reproduce --cores $(CORES) --quiet rules
+
+# Makes the reference anew. A model is asked only where a recording is missing.
+reference: .venv/ready
+	rm -rf results/reference && mkdir -p results/reference
+	cp -r resources/reference/recordings results/reference/ || true
+	$(BIN)/snakemake --cores $(CORES) --directory results/reference \
+		--configfile resources/reference/config.yaml --config agents='{mode: live-missing}'
+	PYTHONPATH=scripts $(BIN)/python scripts/make_reference.py results/reference resources/reference
 
 # Looks the pinned packages up in a public list of vulnerabilities; needs network, so not in CI.
 audit-dependencies: .venv/ready

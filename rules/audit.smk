@@ -80,3 +80,25 @@ rule audit_campaign:
         agents=AGENT_ARMS,
     script:
         "../scripts/audit_campaign.py"
+
+
+# Off by default: runs the reference campaign again in a folder of its own, and compares.
+rule reproduce:
+    input:
+        reference=sorted(
+            str(path)
+            for path in Path(workflow.basedir, "resources/reference").rglob("*")
+            if path.is_file()
+        ),
+    log:
+        "logs/reproduce.log",
+        campaign="logs/reproduce_campaign.log",
+    threads: workflow.cores or 1
+    resources:
+        mem_mb=8000,
+        runtime=60,
+    params:
+        snakefile=workflow.main_snakefile,
+        reference=str(Path(workflow.basedir, "resources/reference")),
+    script:
+        "../scripts/reproduce.py"

@@ -281,9 +281,9 @@ def get_round_calls(wildcards):
 
 
 def get_embedded_model(wildcards):
-    """The unpacked language model that comes with a package, for arms that use it."""
+    """The unpacked language model that comes with a package, for arms that ask it."""
     agents = config["arms"][wildcards.arm]["agents"]
-    needed = needs_embedded_model(agents)
+    needed = needs_embedded_model(agents) and config["agents"]["mode"] != "replay"
     return ancient(f"results/models/{EMBEDDED_MODEL}") if needed else []
 
 
