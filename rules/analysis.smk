@@ -6,6 +6,7 @@ ANSWERS = expand(
     task=config["tasks"],
     question=("validity", "bias"),
 )
+ANSWERS += expand("results/{task}/analysis/transfer.json", task=TRANSFER_TASKS)
 if len(config["tasks"]) > 1:
     ANSWERS.append("results/cross_task/cross_task.json")
 

@@ -15,7 +15,6 @@ rule report:
         pair_means=expand(
             "results/{task}/analysis/pair_means.csv", task=config["tasks"]
         ),
-        transfer=expand("results/{task}/analysis/transfer.json", task=TRANSFER_TASKS),
         # What was looked up in a table has no clips here.
         windows=expand("results/{task}/clips/windows.parquet", task=TRAINED_TASKS),
         splits=expand("results/{task}/splits.json", task=TRAINED_TASKS),

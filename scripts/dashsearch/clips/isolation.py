@@ -138,11 +138,23 @@ def _serve(
             _limit(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime) + SECONDS)
             try:
                 answer: tuple[BaseException | None, Any] = None, work(items[place])
-            except MemoryError:
-                answer = None, Broken("needs too much memory")
             except Exception as error:  # of the work, for the parent to raise
-                answer = error, None
+                answer = _reported(error)
             connection.send(answer)
+
+
+def _reported(error: Exception) -> tuple[BaseException | None, Any]:
+    """Return an error in a form that can be sent; a lack of memory somewhere behind it is its own.
+
+    The errors behind one are the decoder's, and some of these cannot be built anew elsewhere.
+    """
+    behind: BaseException | None = error
+    while behind is not None:
+        if isinstance(behind, MemoryError):
+            return None, Broken("needs too much memory")
+        behind = behind.__cause__ or behind.__context__
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None), None
 
 
 def _limit(what: int, most: int) -> None:

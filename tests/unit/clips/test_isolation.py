@@ -5,6 +5,7 @@ import resource
 import signal
 import struct
 
+import av
 import numpy as np
 import pytest
 
@@ -126,3 +127,15 @@ def test_fuzzed_clips_are_decoded_or_marked_with_a_reason(tmp_path):
     assert len(problems) > 30
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     assert peak < 2_000_000
+
+
+def starved(_):
+    try:
+        raise av.error.MemoryError(12, "Cannot allocate memory", "clip.mp4")
+    except av.error.MemoryError as error:
+        raise ValueError("the frame is missing") from error
+
+
+def test_a_lack_of_memory_behind_another_error_marks_the_clip():
+    found = list(isolated(starved, [1], workers=1, ahead=1))
+    assert found == [Broken("needs too much memory")]
