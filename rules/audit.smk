@@ -85,6 +85,7 @@ rule audit_campaign:
 # Off by default: runs the reference campaign again in a folder of its own, and compares.
 rule reproduce:
     input:
+        config=str(Path(workflow.basedir, "resources/reference/config.yaml")),
         reference=sorted(
             str(path)
             for path in Path(workflow.basedir, "resources/reference").rglob("*")
@@ -93,12 +94,13 @@ rule reproduce:
     log:
         "logs/reproduce.log",
         campaign="logs/reproduce_campaign.log",
+    conda:
+        "../envs/reproduce.yaml"
     threads: workflow.cores or 1
     resources:
         mem_mb=8000,
         runtime=60,
     params:
         snakefile=workflow.main_snakefile,
-        reference=str(Path(workflow.basedir, "resources/reference")),
     script:
         "../scripts/reproduce.py"

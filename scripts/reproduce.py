@@ -34,7 +34,7 @@ def run_again(reference: Path, folder: Path, log: str) -> None:
 
 
 with job(snakemake.log[0]):
-    folder, reference = Path("results/reproduce"), Path(snakemake.params.reference)
+    folder, reference = Path("results/reproduce"), Path(snakemake.input.config).parent
     run_again(reference, folder, snakemake.log.campaign)
     verdicts = compare_results(reference, folder / "results")
     table = pd.DataFrame([{c: getattr(v, c) for c in COLUMNS} for v in verdicts], columns=COLUMNS)

@@ -2,10 +2,14 @@
 
 import math
 
+import numpy as np
 from scipy import optimize, special, stats
 
 from dashsearch.analysis.results import Interval
 from dashsearch.analysis.settings import CONFIDENCE
+
+# Natural logarithm below which a term of a series adds nothing.
+NEGLIGIBLE = 40
 
 
 def share_interval(f: float, df_between: int, df_within: int, n: int | None = None) -> Interval:
@@ -52,18 +56,30 @@ def log10_f_sf(f: float, df_between: int, df_within: int) -> float:
     tail = float(stats.f.sf(f, df_between, df_within))
     if tail > 1e-290:
         return math.log10(tail)
+    return log10_f_sf_series(f, df_between, df_within)
+
+
+def log10_f_sf_series(f: float, df_between: int, df_within: int) -> float:
+    """Return the same by the series of the incomplete beta function, for F beyond its mode.
+
+    The first factor carries the whole magnitude; the series is summed in logarithms, since
+    `scipy.special.hyp2f1` has no value at a million degrees of freedom.
+
+    References
+    ----------
+    NIST Digital Library of Mathematical Functions, 8.17.8.
+    """
     a, b = df_within / 2, df_between / 2
     x = df_within / (df_within + df_between * f)
-    # The incomplete beta function by its hypergeometric series, whose first factor carries the
-    # whole magnitude (DLMF 8.17.8).
-    logarithm = (
-        a * math.log(x)
-        + b * math.log1p(-x)
-        - math.log(a)
-        - float(special.betaln(a, b))
-        + math.log(float(special.hyp2f1(a + b, 1, a + 1, x)))
-    )
-    return logarithm / math.log(10)
+    first = a * math.log(x) + b * math.log1p(-x) - math.log(a) - float(special.betaln(a, b))
+    terms = np.zeros(1)
+    size = 1024
+    while terms[-1] > terms.max() - NEGLIGIBLE or terms.size == 1:
+        n = np.arange(size)
+        steps = math.log(x) + np.log(a + b + n) - np.log(a + 1 + n)
+        terms = np.concatenate([[0.0], np.cumsum(steps)])
+        size *= 4
+    return (first + float(special.logsumexp(terms))) / math.log(10)
 
 
 def difference_interval(

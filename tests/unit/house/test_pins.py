@@ -23,19 +23,13 @@ def test_a_conda_environment_mirrors_the_pins(path):
     assert set(packages) <= PINS
 
 
-# These start Snakemake themselves, and so run where it runs.
-WITHOUT_ENVIRONMENT = {"reproduce"}
-
-
 def test_every_rule_names_its_log_its_resources_and_its_environment():
     for path in sorted((ROOT / "rules").glob("*.smk")):
         for rule in re.split(r"^ *rule ", path.read_text(), flags=re.MULTILINE)[1:]:
             name = rule.split(":")[0]
-            for keyword in ("log", "resources", "script"):
+            for keyword in ("log", "resources", "conda", "script"):
                 assert re.search(rf"^ +{keyword}:$", rule, re.MULTILINE), f"{name}: no {keyword}"
-            if name not in WITHOUT_ENVIRONMENT:
-                environment = re.search(r'^ +conda:\n +"\.\./(envs/\w+\.yaml)"', rule, re.MULTILINE)
-                assert environment, f"{name}: no conda"
-                assert (ROOT / environment[1]).is_file(), f"{name}: {environment[1]} is missing"
+            environment = re.search(r'"\.\./(envs/\w+\.yaml)"', rule)[1]
+            assert (ROOT / environment).is_file(), f"{name}: {environment} is missing"
             script = re.search(r'"\.\./(scripts/\w+\.py)"', rule)[1]
             assert (ROOT / script).is_file(), f"{name}: {script} is missing"
