@@ -96,7 +96,7 @@ rule reproduce:
         campaign="logs/reproduce_campaign.log",
     conda:
         "../envs/reproduce.yaml"
-    threads: workflow.cores or 1
+    threads: 8
     resources:
         mem_mb=8000,
         runtime=60,
