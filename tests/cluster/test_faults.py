@@ -32,7 +32,7 @@ def faults(beaten, started):
     for job in (hung, cancelled):
         slurm.freeze(job.number)
 
-    # A running shard is cancelled; the other one hangs until its limit, and gets more.
+    # A running shard is cancelled; the other one hangs until its limit, and its retry gets more.
     slurm.cancel([cancelled.number])
     slurm.wait_for("the hung job is out", lambda: hung not in beaten.queue(), 150)
     (lost,) = beaten.wait_for_jobs(hung.comment)
@@ -50,8 +50,8 @@ def faults(beaten, started):
     # the jobs of the rerun.
     stop(first)
     slurm.cancel([job.number for job in beaten.queue()])
-    locked = beaten.run(*LEDGERS)
-    assert locked != 0
+    assert beaten.run(*LEDGERS) != 0
+    assert "Directory cannot be locked" in beaten.output()
     assert beaten.run("--unlock") == 0
     assert beaten.run(*LEDGERS) == 0, beaten.output()
     return {"cancelled": cancelled, "hung": hung, "lost": lost, "again": again}
@@ -71,9 +71,10 @@ def test_every_fault_together_ends_in_the_same_ledgers_after_one_rerun(beaten, f
     assert ledgers_of(beaten) == ledgers_of(local)
 
 
-def test_a_cancelled_shard_is_tried_again_in_the_same_run(beaten, faults):
+def test_a_cancelled_shard_is_made_by_the_rerun(beaten, faults):
+    # Not by the same run: the plugin does not know "CANCELLED by <user>" for an end (docs).
     tries = [job for job in beaten.jobs() if job.comment == faults["cancelled"].comment]
-    assert [job.state.split()[0] for job in tries] == ["CANCELLED", "COMPLETED"]
+    assert [job.state for job in tries] == ["CANCELLED by 0", "COMPLETED"]
 
 
 def test_a_job_over_its_time_limit_is_tried_again_with_more(beaten, faults):
