@@ -29,17 +29,21 @@ ONE_BACKBONE = {
 }
 # Behind the dashes, as options before them take any number of values.
 LEDGERS = ["--", *(f"results/tiny/arms/{arm}/seed1/ledger.parquet" for arm in CONFIG["arms"])]
-# Short jobs that follow each other are one job, and are asked for often.
+# Short jobs that follow each other are one job, and their end is asked for often.
+GROUPS = (
+    "--groups",
+    *(f"{rule}=windows" for rule in ("generate_clips", "index_clips")),
+    *(f"{rule}=windows" for rule in ("decode_windows", "collect_windows")),
+    *(f"{rule}=prepared" for rule in ("collect_features", "prepare_features")),
+)
+# An arm with all its rounds is one job, as docs/cluster.md proposes.
+ARM_GROUPS = (*GROUPS, "propose_round=arm", "train_round=arm")
 SITE = (
     "--slurm-init-seconds-before-status-checks",
     "5",
     "--latency-wait",
     "5",
-    "--groups",
-    "generate_clips=source",
-    "index_clips=source",
-    "collect_features=prepared",
-    "prepare_features=prepared",
+    *GROUPS,
     "--default-resources",
     "slurm_account=main",
 )

@@ -5,7 +5,16 @@ import shutil
 import pytest
 
 from cluster import slurm
-from cluster.runs import CONFIG, LEDGERS, ONE_BACKBONE, ClusterCampaign, end, ledgers_of, stop
+from cluster.runs import (
+    ARM_GROUPS,
+    CONFIG,
+    LEDGERS,
+    ONE_BACKBONE,
+    ClusterCampaign,
+    end,
+    ledgers_of,
+    stop,
+)
 
 # The first attempt gets one minute, the shortest limit of Slurm; the second one ten.
 SHORT = ("--set-resources", "extract_features:runtime=1 if attempt == 1 else 10")
@@ -53,7 +62,7 @@ def faults(beaten, started):
     assert beaten.run(*LEDGERS) != 0
     assert "Directory cannot be locked" in beaten.output()
     assert beaten.run("--unlock") == 0
-    assert beaten.run(*LEDGERS) == 0, beaten.output()
+    assert beaten.run(*ARM_GROUPS, *LEDGERS) == 0, beaten.output()
     return {"cancelled": cancelled, "hung": hung, "lost": lost, "again": again}
 
 
@@ -90,3 +99,8 @@ def test_a_job_of_a_lost_node_is_queued_again_by_slurm(beaten, faults):
 
 def test_jobs_of_a_killed_snakemake_run_on_until_they_are_cancelled(beaten, faults):
     assert "CANCELLED" in states_of(beaten, faults["again"])
+
+
+def test_an_arm_can_be_one_job(beaten, faults):
+    arms = [job for job in beaten.jobs() if "round" in job.comment]
+    assert [job.state for job in arms] == ["COMPLETED"] * len(CONFIG["arms"])
