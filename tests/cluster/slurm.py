@@ -156,9 +156,31 @@ def processes_with(variable: str, value: str) -> list[psutil.Process]:
 
 def freeze(number: str) -> None:
     """Stop a job's processes without an end, as a hanging file system does."""
-    for process in processes_with("SLURM_JOB_ID", number):
-        with suppress(psutil.Error):
-            process.suspend()
+
+    def steps() -> list[psutil.Process]:
+        return [each for each in processes_with("SLURM_STEP_ID", "0") if each in job()]
+
+    def job() -> list[psutil.Process]:
+        return processes_with("SLURM_JOB_ID", number)
+
+    def still() -> bool:
+        moving = [each for each in job() if status_of(each) != psutil.STATUS_STOPPED]
+        for process in moving:
+            with suppress(psutil.Error):
+                process.suspend()
+        return not moving
+
+    # Before its step has started, a job has processes to come that nobody would stop.
+    wait_for(f"a step of job {number} runs", lambda: bool(steps()))
+    wait_for(f"job {number} stands still", still)
+
+
+def status_of(process: psutil.Process) -> str:
+    """The state of a process; one that is gone does not move."""
+    try:
+        return process.status()
+    except psutil.Error:
+        return psutil.STATUS_STOPPED
 
 
 def cancel(numbers: list[str]) -> None:

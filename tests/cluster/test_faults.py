@@ -16,8 +16,14 @@ from cluster.runs import (
     stop,
 )
 
-# The first attempt gets one minute, the shortest limit of Slurm; the second one ten.
-SHORT = ("--set-resources", "extract_features:runtime=1 if attempt == 1 else 10")
+# The first attempt gets one minute, the shortest limit of Slurm, which looks at limits every half
+# minute: the second check of states, after 45 + 55 s, finds the end. The next attempt gets ten.
+SHORT = (
+    "--slurm-init-seconds-before-status-checks",
+    "45",
+    "--set-resources",
+    "extract_features:runtime=1 if attempt == 1 else 10",
+)
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +57,8 @@ def faults(beaten, started):
     _, undisturbed = started
     end(undisturbed)
     slurm.kill_node(lost.node)
+    slurm.wait_for("the lost job is queued", lambda: lost not in beaten.queue(), 90)
     slurm.start_node(lost.node)
-    slurm.wait_for("the lost job is queued", lambda: lost not in beaten.queue(), 60)
     (again,) = beaten.wait_for_jobs(hung.comment)
 
     # Snakemake dies while it runs. What docs/cluster.md says to do: no orphan may write beside
