@@ -282,9 +282,11 @@ def get_round_calls(wildcards):
 
 def get_embedded_model(wildcards):
     """The unpacked language model that comes with a package, for arms that ask it."""
-    agents = config["arms"][wildcards.arm]["agents"]
-    needed = needs_embedded_model(agents) and config["agents"]["mode"] != "replay"
-    return ancient(f"results/models/{EMBEDDED_MODEL}") if needed else []
+    folder = f"results/models/{EMBEDDED_MODEL}"
+    # A replay unpacks none. One that is there stays an input: its loss would remake the arm.
+    may_ask = config["agents"]["mode"] != "replay" or Path(folder).exists()
+    needed = needs_embedded_model(config["arms"][wildcards.arm]["agents"])
+    return ancient(folder) if needed and may_ask else []
 
 
 def get_arm_calls(wildcards):

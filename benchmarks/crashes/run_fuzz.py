@@ -44,4 +44,5 @@ content = {
     },
 }
 target = Path(__file__).with_name("results.json")
-target.write_text(json.dumps({"fuzz": content}, indent=2) + "\n")
+results = json.loads(target.read_text()) | {"fuzz": content}
+target.write_text(json.dumps(results, indent=2) + "\n")

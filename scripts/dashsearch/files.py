@@ -34,10 +34,10 @@ def replacing(target: str | os.PathLike[str]) -> Iterator[Path]:
         If the disk is full, read-only or broken.
     """
     target = Path(target)
+    temporary = _temporary(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         remove_abandoned(target.parent, target.stem, target.suffix)
-        temporary = _temporary(target)
         try:
             yield temporary
             _sync(temporary)
@@ -52,7 +52,8 @@ def replacing(target: str | os.PathLike[str]) -> Iterator[Path]:
         sentence = describe_fault(error, target)
         if sentence is None:
             raise
-        raise InputError(sentence) from error
+        # A user knows the file by its final name.
+        raise InputError(sentence.replace(temporary.name, target.name)) from error
 
 
 @contextmanager
@@ -92,7 +93,8 @@ def replacing_folder(target: str | os.PathLike[str]) -> Iterator[Path]:
         sentence = describe_fault(error, target)
         if sentence is None:
             raise
-        raise InputError(sentence) from error
+        # A user knows the file by its final name.
+        raise InputError(sentence.replace(temporary.name, target.name)) from error
 
 
 def remove_abandoned(folder: Path, stem: str = "", suffix: str = "") -> None:

@@ -247,6 +247,8 @@ def test_the_packaged_model_proposes_without_a_key_and_is_replayed(prepared):
     assert set(own["round"]) and set(own["status"]) <= {"ok", "duplicate"}
     assert own["model"].str.startswith("smollm2").all()
     assert set(ledger["agent"]) >= {"smollm2", "evolution"}
+    write(prepared, mode="replay", local=local())
+    assert "Nothing to be done" in run(prepared, "--dry-run", *targets("local"))
     first, kept = proposals(prepared, "local"), recorded(prepared, "local")
     # Whether it is told to or not, what is recorded is not asked for again.
     for mode in ("record", "replay"):

@@ -3,17 +3,15 @@
 import copy
 import csv
 import json
-import os
 import re
-import signal
 import subprocess
 import sys
-import time
 
 import pandas as pd
 import pytest
 
 from workflow.campaign import CONFIG, NO_TRANSFER, ROOT, Campaign, run_campaign
+from workflow.kill_moments import draw_moments, run_through
 
 
 def test_a_run_ends_with_a_report_that_calls_the_clips_synthetic(tiny):
@@ -164,33 +162,10 @@ def test_a_task_of_three_classes_with_windows_of_its_own_runs_to_the_report(nexa
     assert not list(campaign.folder.glob("results/three/clips/shards/*"))
 
 
-def test_a_killed_run_goes_on_and_ends_with_the_same_files(tiny, campaign):
-    config = copy.deepcopy(CONFIG)
-    campaign.write_config(config)
-    journal = campaign.folder / "results/tiny/arms/designed/seed1/round0/journal.jsonl"
-    process = subprocess.Popen(
-        campaign.command(),
-        start_new_session=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    deadline = time.monotonic() + 300
-    while not (journal.exists() and journal.read_text().count("\n") >= 2):
-        assert process.poll() is None, "the run ended before it could be killed"
-        assert time.monotonic() < deadline, "no experiment was trained in 300 s"
-        time.sleep(0.05)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    finished = journal.read_text().count("\n")
-    assert campaign.snakemake("--unlock").returncode == 0
-    done = campaign.snakemake()
-    assert done.returncode == 0, done.stdout + done.stderr
-    log = (campaign.folder / "logs/tiny/train_round/designed-1-0.log").read_text()
-    assert finished >= 2
-    assert f"20 of 20 experiments done ({20 - finished} trained now" in log
-    assert not journal.exists()
-    first, second = tiny.files(), campaign.files()
-    assert [name for name in first if first[name] != second.get(name)] == []
+def test_a_run_killed_at_random_moments_ends_with_the_same_files(tiny, campaign):
+    moments = draw_moments(tiny, kills=3, seed=24)
+    finished = run_through(campaign, tiny, moments)
+    assert max(finished) > len(tiny.files()) / 2
 
 
 @pytest.mark.parametrize(

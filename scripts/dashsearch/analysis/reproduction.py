@@ -28,7 +28,8 @@ class Tolerance:
     files
         Pattern of paths below ``results/``; the first that fits a file counts.
     absolute, relative
-        A number x may differ by absolute + relative · |x|. Both 0: bits must agree.
+        A number x may differ by absolute + relative · |x|; whole numbers, like texts, may not.
+        Both 0: bits must agree.
     why
         Why these files are compared like that.
     """
@@ -171,6 +172,8 @@ def _distance(expected: Any, found: Any, tolerance: Tolerance) -> float:
     is_number = isinstance(expected, numbers) and isinstance(found, numbers)
     if not is_number or isinstance(expected, bool) or _is_nan(expected) or _is_nan(found):
         return math.inf
+    if isinstance(expected, int) and isinstance(found, int):
+        return math.inf  # counts, cells and seeds are no sums that processors round
     allowed = tolerance.absolute + tolerance.relative * abs(expected)
     return abs(expected - found) / allowed if allowed > 0 else math.inf
 

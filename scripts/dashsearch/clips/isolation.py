@@ -137,24 +137,31 @@ def _serve(
             used = resource.getrusage(resource.RUSAGE_SELF)
             _limit(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime) + SECONDS)
             try:
-                answer: tuple[BaseException | None, Any] = None, work(items[place])
+                answer: tuple[BaseException | None, Any] = None, _bare(work(items[place]))
             except Exception as error:  # of the work, for the parent to raise
                 answer = _reported(error)
             connection.send(answer)
 
 
 def _reported(error: Exception) -> tuple[BaseException | None, Any]:
-    """Return an error in a form that can be sent; a lack of memory somewhere behind it is its own.
-
-    The errors behind one are the decoder's, and some of these cannot be built anew elsewhere.
-    """
+    """Return an error in a form that can be sent; a lack of memory behind it is what counts."""
     behind: BaseException | None = error
     while behind is not None:
         if isinstance(behind, MemoryError):
             return None, Broken("needs too much memory")
         behind = behind.__cause__ or behind.__context__
-    error.__cause__ = error.__context__ = None
-    return error.with_traceback(None), None
+    return _bare(error), None
+
+
+def _bare(result: Any) -> Any:
+    """Return a result; of an error without those behind it.
+
+    They are the decoder's, and some of them cannot be built anew in another process.
+    """
+    if isinstance(result, BaseException):
+        result.__cause__ = result.__context__ = None
+        return result.with_traceback(None)
+    return result
 
 
 def _limit(what: int, most: int) -> None:

@@ -2,7 +2,8 @@
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -112,6 +113,44 @@ def check_classes(labels: Sequence[int], classes: Sequence[str], where: str) -> 
                 f"{where}: none of the {len(labels)} usable clips has label {label} ({name}); "
                 "a task needs clips of every class, so add some."
             )
+
+
+def check_inside(data: DataSet) -> None:
+    """Check that every clip lies in the data set's folder, whatever its path and links say.
+
+    A table from elsewhere must not choose which other files of this machine are read.
+
+    Raises
+    ------
+    InputError
+        With file and line, if a path is absolute, or if it or a link leads out of the folder.
+    """
+    root = os.path.realpath(data.root)
+    for record in data.records:
+        if os.path.isabs(record.path):
+            fault = "is absolute; write it relative to"
+        elif any(not _is_in(root, place) for place in _places(os.path.join(root, record.path))):
+            fault = "leads out of the folder; move the clip into"
+        else:
+            continue
+        raise InputError(
+            f"{data.place.parent / record.where}: the path {record.path} {fault} {data.root}, or "
+            "write allow_outside: true in the task if it is meant."
+        )
+
+
+def _places(path: str) -> Iterator[str]:
+    """Yield a clip's path and, of a folder of pictures, those of the links in it."""
+    yield path
+    with suppress(OSError, ValueError):  # what is not there, or no folder, is marked later
+        yield from (each.path for each in os.scandir(path) if each.is_symlink())
+
+
+def _is_in(root: str, path: str) -> bool:
+    try:
+        return os.path.commonpath([root, os.path.realpath(path)]) == root
+    except ValueError:  # no name that a file can have
+        return True
 
 
 def _state(path: Path) -> list[list[str | int]] | None:

@@ -53,3 +53,12 @@ class TaskSettings(StrictModel):
     windows: Annotated[
         Windows | None, Field(description="windows of this task, instead of the campaign's")
     ] = None
+
+
+class DataSetSettings(TaskSettings):
+    """What tasks share whose clips somebody else made."""
+
+    allow_outside: Annotated[
+        bool,
+        Field(description="whether paths and links may lead out of the data set's folder"),
+    ] = False

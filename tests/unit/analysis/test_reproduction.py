@@ -64,6 +64,15 @@ def test_a_status_has_no_tolerance_and_the_row_is_named(folders):
     assert not found.is_reproduced
 
 
+def test_a_count_has_no_tolerance_however_large_it_is(folders):
+    for folder, n in zip((folders[0] / "results", folders[1]), (1000, 1001), strict=True):
+        write_json(folder / "town/analysis/variance.json", {"n": n})
+    keep_digests(folders[0])
+    found = verdict_of("town/analysis/variance.json", folders)
+    assert (found.row, found.expected, found.found) == (".n", "1000", "1001")
+    assert not found.is_reproduced
+
+
 def test_a_number_in_a_document_is_named_by_its_path(folders):
     write_json(folders[1] / "town/analysis/variance.json", {"arms": [{"f": 2.1}, {"f": None}]})
     found = verdict_of("town/analysis/variance.json", folders)

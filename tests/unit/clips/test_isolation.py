@@ -8,6 +8,7 @@ import struct
 import av
 import numpy as np
 import pytest
+from tblib import pickling_support
 
 from clips.videos import write_video
 from dashsearch.clips import isolation
@@ -139,3 +140,17 @@ def starved(_):
 def test_a_lack_of_memory_behind_another_error_marks_the_clip():
     found = list(isolated(starved, [1], workers=1, ahead=1))
     assert found == [Broken("needs too much memory")]
+
+
+def found(_):
+    try:
+        starved(None)
+    except ValueError as error:
+        return error
+
+
+def test_a_finding_arrives_without_the_errors_behind_it():
+    # As where dask is imported: errors are then sent with all that is behind them.
+    pickling_support.install()
+    (problem,) = isolated(found, [1], workers=1, ahead=1)
+    assert str(problem) == "the frame is missing" and problem.__cause__ is None

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from dashsearch.clips.adapters import ccd, dad, dada, dota, nexar, table, ucf101
-from dashsearch.clips.records import DataSet
-from dashsearch.clips.settings import TaskSettings
+from dashsearch.clips.records import DataSet, check_inside
+from dashsearch.clips.settings import DataSetSettings
 
 DataSetTask = (
     nexar.NexarTask
@@ -22,7 +22,7 @@ DataSetTask = (
 )
 
 # Settings and reader of each source of a config's task.
-ADAPTERS: Mapping[str, tuple[type[TaskSettings], Callable[[Any], DataSet]]] = {
+ADAPTERS: Mapping[str, tuple[type[DataSetSettings], Callable[[Any], DataSet]]] = {
     "nexar": (nexar.NexarTask, nexar.read),
     "csv": (table.CsvTask, table.read),
     "dad": (dad.DadTask, dad.read),
@@ -39,7 +39,12 @@ def read_data_set(task: Mapping[str, Any]) -> DataSet:
     Raises
     ------
     InputError
-        With file and line, if the data set is not laid out as documented.
+        With file and line, if the data set is not laid out as documented, or if a clip lies outside
+        its folder and the task does not allow it.
     """
-    settings, read = ADAPTERS[task["source"]]
-    return read(settings(**task))
+    settings_of, read = ADAPTERS[task["source"]]
+    settings = settings_of(**task)
+    data = read(settings)
+    if not settings.allow_outside:
+        check_inside(data)
+    return data

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from dashsearch.clips.adapters.rows import list_videos
 from dashsearch.clips.records import COLLISION, ClipRecord, DataSet
-from dashsearch.clips.settings import TaskSettings
+from dashsearch.clips.settings import DataSetSettings
 from dashsearch.errors import InputError
 
 ANNOTATIONS = "Crash-1500.txt"
@@ -24,7 +24,7 @@ LINE = re.compile(r"(\w+),\s*\[([01,\s]+)\],\s*(\d+),\s*([^,]+),([^,]*),([^,]*),
 LIST_LINE = re.compile(r"(positive|negative)/(\w+)\.npz\s+[01]")
 
 
-class CcdTask(TaskSettings):
+class CcdTask(DataSetSettings):
     """A folder that holds videos/Normal, videos/Crash-1500 and videos/Crash-1500.txt."""
 
     source: Literal["ccd"]

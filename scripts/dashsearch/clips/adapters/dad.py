@@ -12,7 +12,7 @@ from pydantic import Field
 
 from dashsearch.clips.adapters.rows import list_videos
 from dashsearch.clips.records import COLLISION, ClipRecord, DataSet
-from dashsearch.clips.settings import TaskSettings
+from dashsearch.clips.settings import DataSetSettings
 from dashsearch.errors import InputError
 
 SPLITS = {"training": "train", "testing": "test"}
@@ -21,7 +21,7 @@ LABELS = {"positive": 1, "negative": 0}
 EVENT_S = 90 / 20
 
 
-class DadTask(TaskSettings):
+class DadTask(DataSetSettings):
     """A folder that holds videos/training and videos/testing."""
 
     source: Literal["dad"]

@@ -19,7 +19,7 @@ from pydantic import Field, model_validator
 
 from dashsearch.clips.adapters.rows import NOTHING, binary_of, read_rows
 from dashsearch.clips.records import ClipRecord, DataSet
-from dashsearch.clips.settings import TaskSettings
+from dashsearch.clips.settings import DataSetSettings
 from dashsearch.errors import InputError
 from dashsearch.strict import StrictModel
 
@@ -44,7 +44,7 @@ class Lists(StrictModel):
     test: str
 
 
-class DadaTask(TaskSettings):
+class DadaTask(DataSetSettings):
     """A folder with DADA2000/<category>/<video>/images/ and the table of annotations as CSV."""
 
     source: Literal["dada"]

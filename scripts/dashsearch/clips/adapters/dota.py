@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from dashsearch.clips.records import ClipRecord, DataSet
-from dashsearch.clips.settings import TaskSettings
+from dashsearch.clips.settings import DataSetSettings
 from dashsearch.errors import InputError
 
 PICTURES_HZ = 10.0
@@ -37,7 +37,7 @@ CATEGORIES = (
 UNKNOWN = "unknown"
 
 
-class DotaTask(TaskSettings):
+class DotaTask(DataSetSettings):
     """A folder in the layout of DoTA: dataset/metadata_*.json and frames/<clip>/."""
 
     source: Literal["dota"]

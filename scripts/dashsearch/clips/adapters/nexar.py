@@ -27,7 +27,7 @@ from dashsearch.clips.adapters.rows import (
     text_of,
 )
 from dashsearch.clips.records import COLLISION, ClipRecord, DataSet
-from dashsearch.clips.settings import Download, TaskSettings
+from dashsearch.clips.settings import DataSetSettings, Download
 from dashsearch.errors import InputError
 
 COLUMNS = ("target", "time_of_event", "time_of_alert")
@@ -36,7 +36,7 @@ TEST_FOLDERS = ("test-public", "test-private")
 CUTS_S = ("0.5", "1.0", "1.5")
 
 
-class NexarTask(TaskSettings):
+class NexarTask(DataSetSettings):
     """A folder in the layout of Nexar's data set, Kaggle's or Hugging Face's."""
 
     source: Literal["nexar"]

@@ -15,13 +15,13 @@ from dashsearch.clips.adapters.rows import (
     text_of,
 )
 from dashsearch.clips.records import COLLISION, SPLITS, ClipRecord, DataSet
-from dashsearch.clips.settings import TaskSettings
+from dashsearch.clips.settings import DataSetSettings
 from dashsearch.errors import InputError
 
 COLUMNS = ("label", "event_time_s", "alert_time_s")
 
 
-class CsvTask(TaskSettings):
+class CsvTask(DataSetSettings):
     """A table with the columns clip_id, path, label, event_time_s and alert_time_s.
 
     Optional columns are split, group and picture_rate_hz (of folders of numbered pictures).

@@ -16,7 +16,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from dashsearch.clips.records import ClipRecord, DataSet
-from dashsearch.clips.settings import TaskSettings
+from dashsearch.clips.settings import DataSetSettings
 from dashsearch.errors import InputError
 
 VIDEOS = "UCF-101"
@@ -25,7 +25,7 @@ LINE = re.compile(r"(\w+)/(v_(\w+)_g(\d+)_c\d+)\.avi(?:\s+(\d+))?")
 NAMES_SHOWN = 3
 
 
-class Ucf101Task(TaskSettings):
+class Ucf101Task(DataSetSettings):
     """A folder with UCF-101/ (the videos) and ucfTrainTestlist/ (the lists)."""
 
     source: Literal["ucf101"]
