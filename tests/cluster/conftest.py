@@ -19,8 +19,7 @@ def cluster():
         slurm.install()
         slurm.start()
     except slurm.ClusterError as error:
-        slurm.stop()
-        pytest.fail(str(error), pytrace=False)
+        raise pytest.fail.Exception(str(error), pytrace=False) from None
     yield
     slurm.stop()
 

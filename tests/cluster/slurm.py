@@ -63,8 +63,17 @@ def install() -> None:
 
 
 def start() -> None:
-    """Start everything, in the order in which one needs the other."""
+    """Start everything; what has started does not outlive a failure."""
     stop()
+    try:
+        start_all()
+    except BaseException:
+        stop()
+        raise
+
+
+def start_all() -> None:
+    """Start everything, in the order in which one needs the other."""
     STATE.mkdir(mode=0o755)
     for name in ("ctld", *(f"spool-{node}" for node in NODES)):
         (STATE / name).mkdir()
