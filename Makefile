@@ -23,7 +23,7 @@ browser-test: .venv/ready
 
 # Installs and starts a real Slurm on this machine: as root, on Debian or Ubuntu.
 cluster-test: .venv/ready
-	$(BIN)/pytest tests/cluster
+	timeout --signal=INT --kill-after=60 900 $(BIN)/pytest tests/cluster
 
 lint: .venv/ready
 	$(BIN)/ruff check scripts tests benchmarks

@@ -18,9 +18,14 @@ NODES = ("n1", "n2")
 DAEMONS = ("slurmd", "slurmctld", "slurmdbd", "mariadbd", "munged")
 
 
-def run(*command: str, stdin: str | None = None) -> str:
+def run(*command: str, stdin: str | None = None, timeout_s: float = 60) -> str:
     """Run a command and return what it prints; its error output is in the exception's text."""
-    done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
+    try:
+        done = subprocess.run(
+            command, input=stdin, capture_output=True, text=True, check=False, timeout=timeout_s
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise ClusterError(f"the test cluster: {command[0]} did not end well: {error}") from error
     if done.returncode:
         raise ClusterError(f"{' '.join(command)} failed: {done.stderr.strip() or done.stdout}")
     return done.stdout
@@ -38,7 +43,9 @@ def wait_for(promise: str, check: Callable[[], bool], timeout_s: float = 30) -> 
 
 def succeeds(*command: str) -> bool:
     """Say whether a command ends well."""
-    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+    with suppress(subprocess.TimeoutExpired):
+        return subprocess.run(command, capture_output=True, check=False, timeout=10).returncode == 0
+    return False
 
 
 class ClusterError(Exception):
@@ -52,12 +59,21 @@ def install() -> None:
     config = ETC / "slurm.conf"
     if config.exists() and not config.read_text().startswith(MARK):
         raise ClusterError(f"{config} belongs to another cluster; run the tests on another machine")
-    run(str(HERE / "install.sh"))
+    run(str(HERE / "install.sh"), timeout_s=600)
 
 
 def start() -> None:
-    """Start everything, in the order in which one needs the other."""
+    """Start everything; what has started does not outlive a failure."""
     stop()
+    try:
+        start_all()
+    except BaseException:
+        stop()
+        raise
+
+
+def start_all() -> None:
+    """Start everything, in the order in which one needs the other."""
     STATE.mkdir(mode=0o755)
     for name in ("ctld", *(f"spool-{node}" for node in NODES)):
         (STATE / name).mkdir()
@@ -149,9 +165,31 @@ def processes_with(variable: str, value: str) -> list[psutil.Process]:
 
 def freeze(number: str) -> None:
     """Stop a job's processes without an end, as a hanging file system does."""
-    for process in processes_with("SLURM_JOB_ID", number):
-        with suppress(psutil.Error):
-            process.suspend()
+
+    def steps() -> list[psutil.Process]:
+        return [each for each in processes_with("SLURM_STEP_ID", "0") if each in job()]
+
+    def job() -> list[psutil.Process]:
+        return processes_with("SLURM_JOB_ID", number)
+
+    def still() -> bool:
+        moving = [each for each in job() if status_of(each) != psutil.STATUS_STOPPED]
+        for process in moving:
+            with suppress(psutil.Error):
+                process.suspend()
+        return not moving
+
+    # Before its step has started, a job has processes to come that nobody would stop.
+    wait_for(f"a step of job {number} runs", lambda: bool(steps()))
+    wait_for(f"job {number} stands still", still)
+
+
+def status_of(process: psutil.Process) -> str:
+    """The state of a process; one that is gone does not move."""
+    try:
+        return process.status()
+    except psutil.Error:
+        return psutil.STATUS_STOPPED
 
 
 def cancel(numbers: list[str]) -> None:
@@ -182,13 +220,13 @@ def stop() -> None:
         for path in (*STATE.glob("*.pid"), STATE / "munge/pid", STATE / "database/pid")
         if path.exists()
     ]
-    kill(
-        [
-            process
-            for process in psutil.process_iter()
-            if process.name() == "slurmstepd" or (process.pid in pids and process.name() in DAEMONS)
-        ]
-    )
+    daemons = [
+        process
+        for process in psutil.process_iter()
+        if process.name() == "slurmstepd" or (process.pid in pids and process.name() in DAEMONS)
+    ]
+    jobs = [job for node in NODES for job in processes_with("SLURMD_NODENAME", node)]
+    kill([*daemons, *jobs])
     shutil.rmtree(STATE, ignore_errors=True)
 
 

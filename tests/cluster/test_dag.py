@@ -3,8 +3,6 @@
 import resource
 import time
 
-import yaml
-
 from cluster.runs import CONFIG
 from workflow.campaign import SPACE, Campaign
 
@@ -32,8 +30,7 @@ WIDE = {
 def dry_run(folder):
     """Plan the large campaign: its jobs, seconds (also of the processor) and peak memory in GB."""
     campaign = Campaign(folder)
-    campaign.write_config(LARGE)
-    (folder / "space.yaml").write_text(yaml.safe_dump(WIDE, sort_keys=False))
+    campaign.write_config(LARGE, WIDE)
     start, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
     done = campaign.snakemake("--dry-run", "--quiet", "rules")
     seconds, after = time.monotonic() - start, resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -58,9 +58,9 @@ class Campaign:
 
     folder: Path
 
-    def write_config(self, config):
+    def write_config(self, config, space=SPACE):
         (self.folder / "config.yaml").write_text(yaml.safe_dump(config))
-        (self.folder / "space.yaml").write_text(yaml.safe_dump(SPACE, sort_keys=False))
+        (self.folder / "space.yaml").write_text(yaml.safe_dump(space, sort_keys=False))
 
     def command(self, *arguments, cores=2):
         base = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
