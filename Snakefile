@@ -16,6 +16,7 @@ if not workflow.config_settings.configfiles:
 
 
 include: "rules/common.smk"
+include: "rules/inputs.smk"
 
 
 if config["evaluator"] == "train":

@@ -14,10 +14,7 @@ with job(snakemake.log[0]):
     params = snakemake.params
     space = load_space(snakemake.input.space)
     ledger, digests = read_ledgers(snakemake.input.ledgers, space, params.tte_s)
-    settings = dict(params.settings)
-    for name in ("designed_arms", "uniform_arms"):
-        settings[name] = tuple(settings[name])
-    settings = AnalysisSettings(**settings)
+    settings = AnalysisSettings.of(params.settings)
     table = snakemake.input.get("table")
     measured = read_measured(table, settings) if table else None
     note = analysis_note(digests, space, settings, params.trainer)

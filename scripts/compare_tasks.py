@@ -19,10 +19,7 @@ with job(snakemake.log[0]):
         ledgers.append((ledger, space))
         task = ledger["task"].iloc[0]
         digests |= {f"{arm} on {task}": digest for arm, digest in found.items()}
-    settings = dict(params.settings)
-    for name in ("designed_arms", "uniform_arms"):
-        settings[name] = tuple(settings[name])
-    settings = AnalysisSettings(**settings)
+    settings = AnalysisSettings.of(params.settings)
     write_findings(
         cross_task_findings(ledgers, settings),
         Path(snakemake.output.document).parent,

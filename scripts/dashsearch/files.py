@@ -35,7 +35,7 @@ def replacing(target: str | os.PathLike[str]) -> Iterator[Path]:
     """
     target = Path(target)
     temporary = _temporary(target)
-    try:
+    with _by_final_name(target, temporary):
         target.parent.mkdir(parents=True, exist_ok=True)
         remove_abandoned(target.parent, target.stem, target.suffix)
         try:
@@ -46,14 +46,6 @@ def replacing(target: str | os.PathLike[str]) -> Iterator[Path]:
         finally:
             with suppress(OSError):  # nothing to remove, or a disk that takes no change any more
                 temporary.unlink(missing_ok=True)
-    except InputError:
-        raise
-    except Exception as error:
-        sentence = describe_fault(error, target)
-        if sentence is None:
-            raise
-        # A user knows the file by its final name.
-        raise InputError(sentence.replace(temporary.name, target.name)) from error
 
 
 @contextmanager
@@ -70,7 +62,7 @@ def replacing_folder(target: str | os.PathLike[str]) -> Iterator[Path]:
     """
     target = Path(target)
     temporary, earlier = _temporary(target), _temporary(target.with_name(f"{target.name}.earlier"))
-    try:
+    with _by_final_name(target, temporary):
         target.parent.mkdir(parents=True, exist_ok=True)
         remove_abandoned(target.parent, target.stem, target.suffix)
         shutil.rmtree(temporary, ignore_errors=True)  # of this very process, which failed before
@@ -87,13 +79,19 @@ def replacing_folder(target: str | os.PathLike[str]) -> Iterator[Path]:
         finally:
             for folder in (temporary, earlier):
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _by_final_name(target: Path, temporary: Path) -> Iterator[None]:
+    """Turn a fault of disk or file into a sentence; a user knows the file by its final name."""
+    try:
+        yield
     except InputError:
         raise
     except Exception as error:
         sentence = describe_fault(error, target)
         if sentence is None:
             raise
-        # A user knows the file by its final name.
         raise InputError(sentence.replace(temporary.name, target.name)) from error
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from dashsearch.analysis.any_table import read_any_table
 from dashsearch.errors import InputError
 from dashsearch.ledger.schema import IDENTITY_COLUMNS, NO_CELL, OUTCOME_COLUMNS
 from dashsearch.space.space import Factor, Group, Level, Space
@@ -66,7 +67,7 @@ def read_any_ledger(
         If the file cannot be read, is empty, lacks a column, holds an empty level or score, a
         score outside [0, 1], or a factor of one level; names file, column and row count.
     """
-    frame = _read(path)
+    frame = read_any_table(path, "experiments")
     names = tuple(factors) if factors else _factors_of(frame)
     rows = f"{path} ({len(frame)} rows)"
     for column in (*names, *scores):
@@ -86,20 +87,6 @@ def read_any_ledger(
     if "seed" not in frame.columns:
         frame["seed"] = frame.groupby("cell", sort=False).cumcount()
     return frame, space
-
-
-def _read(path: str | Path) -> pd.DataFrame:
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path} does not exist; name a Parquet or CSV table of experiments.")
-    try:
-        frame = pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
-    except (OSError, ValueError) as error:
-        reason = str(error).splitlines()[0][:200]
-        raise InputError(f"{path} cannot be read as a table: {reason}.") from None
-    if frame.empty:
-        raise InputError(f"{path} has no rows; give a table of experiments.")
-    return frame
 
 
 def _factors_of(frame: pd.DataFrame) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from dashsearch.analysis.any_table import read_any_table
 from dashsearch.errors import InputError
 from dashsearch.ledger.schema import clip_score_columns
 from dashsearch.ranking import resampled_average_precisions
@@ -56,12 +57,7 @@ def read_clip_scores(path: str | Path) -> ClipScores:
         If the file cannot be read, lacks a column, is empty, holds a score that is not finite, or
         its experiments were not scored on the same windows.
     """
-    path = Path(path)
-    try:
-        frame = pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
-    except (OSError, ValueError) as error:
-        reason = (str(error).splitlines() or ["no reason given"])[0][:200]
-        raise InputError(f"{path} cannot be read as a table: {reason}.") from None
+    frame = read_any_table(path, "scores by clip")
     return clip_scores_of(frame, str(path))
 
 

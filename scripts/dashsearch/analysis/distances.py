@@ -12,6 +12,7 @@ from dashsearch.analysis.proposals import (
     agents_of,
     mean_intervals,
     own_proposals,
+    seeds_and_rounds,
     share_intervals,
     with_cell,
 )
@@ -275,11 +276,11 @@ def _step_lengths(
     judged = own[own["nearest"].notna().to_numpy()]
     changed = stepped["factors_changed"].to_numpy(dtype=np.float64)
     columns = np.stack([stepped["step"].to_numpy(dtype=np.float64), changed], axis=1)
-    intervals = mean_intervals(columns, *_clustering(stepped), settings.bootstraps, seed)
+    intervals = mean_intervals(columns, *seeds_and_rounds(stepped), settings.bootstraps, seed)
     single = changed == 1
-    shares = share_intervals(single[:, None], *_clustering(stepped), settings.bootstraps, seed)
+    shares = share_intervals(single[:, None], *seeds_and_rounds(stepped), settings.bootstraps, seed)
     near = judged["nearest"].to_numpy(dtype=np.float64)
-    nearest = mean_intervals(near[:, None], *_clustering(judged), settings.bootstraps, seed)
+    nearest = mean_intervals(near[:, None], *seeds_and_rounds(judged), settings.bootstraps, seed)
     uniform = uniform_step(space)
     pasts = judged["past"].to_numpy(dtype=np.int64)
     expected = uniform_nearest(space, pasts, seed) if pasts.size else math.nan
@@ -298,7 +299,3 @@ def _step_lengths(
 def _distance(values: NDArray[np.float64], interval: Interval | None, uniform: float) -> Distance:
     mean = float(values.mean()) if values.size else math.nan
     return Distance(n=values.size, mean=mean, interval=interval, uniform=uniform)
-
-
-def _clustering(rows: pd.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    return rows["arm_seed"].to_numpy(dtype=np.int64), rows["round"].to_numpy(dtype=np.int64)

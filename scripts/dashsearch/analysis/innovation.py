@@ -143,20 +143,9 @@ def new_best_rate(scores: NDArray[np.float64], window: int, step: int) -> Rate:
     is_new = new_bests(scores)
     chance = 1 / np.arange(1, scores.size + 1)
     ends = np.arange(window, scores.size + 1, step)
-    low, high = _poisson_binomial_band(chance, ends, window)
-    return Rate(
-        what=NEW_BEST,
-        n=scores.size,
-        total=int(is_new.sum()),
-        expected_total=float(chance.sum()),
-        window=window,
-        ends=ends,
-        rate=_windowed(is_new.astype(np.float64), ends, window),
-        expected=_windowed(chance, ends, window),
-        low=low,
-        high=high,
-        null="exchangeable order: 1/t",
-    )
+    band = _poisson_binomial_band(chance, ends, window)
+    null = "exchangeable order: 1/t"
+    return _rate(NEW_BEST, is_new, chance, ends=ends, window=window, band=band, null=null)
 
 
 def novelty_rate(
@@ -175,31 +164,42 @@ def novelty_rate(
     window, step = settings.window, settings.step
     ends = np.arange(window, codes.size + 1, step)
     seed = derive_seed(settings.seed, "uniform novelty", support, window)
-    low, high = (
-        each / window
-        for each in _uniform_new(
-            support, codes.size, window=window, step=step, draws=settings.bootstraps, seed=seed
-        )
+    low, high = _uniform_new(
+        support, codes.size, window=window, step=step, draws=settings.bootstraps, seed=seed
     )
-    return Rate(
-        what=what,
-        n=codes.size,
-        total=int(is_new.sum()),
-        expected_total=float(chance.sum()),
-        window=window,
-        ends=ends,
-        rate=_windowed(is_new.astype(np.float64), ends, window),
-        expected=_windowed(chance, ends, window),
-        low=low,
-        high=high,
-        null="uniform policy",
-    )
+    band = low / window, high / window
+    return _rate(what, is_new, chance, ends=ends, window=window, band=band, null="uniform policy")
 
 
 def new_bests(scores: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Return which scores are above all before them; the first one is."""
     best = np.maximum.accumulate(scores)
     return np.append(np.ones(min(1, scores.size), dtype=bool), best[1:] > best[:-1])
+
+
+def _rate(
+    what: str,
+    is_new: NDArray[np.bool_],
+    chance: NDArray[np.float64],
+    *,
+    ends: NDArray[np.int64],
+    window: int,
+    band: tuple[NDArray[np.float64], NDArray[np.float64]],
+    null: str,
+) -> Rate:
+    return Rate(
+        what=what,
+        n=is_new.size,
+        total=int(is_new.sum()),
+        expected_total=float(chance.sum()),
+        window=window,
+        ends=ends,
+        rate=_windowed(is_new.astype(np.float64), ends, window),
+        expected=_windowed(chance, ends, window),
+        low=band[0],
+        high=band[1],
+        null=null,
+    )
 
 
 def _windowed(

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
+from dashsearch.analysis.any_table import read_any_table
 from dashsearch.analysis.settings import AnalysisSettings
 from dashsearch.errors import InputError
 
@@ -36,14 +36,7 @@ def read_measured(
     InputError
         If the file cannot be read, lacks a column, or holds a score outside [0, 1].
     """
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path} does not exist; name a Parquet or CSV table of measured cells.")
-    try:
-        frame = pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
-    except (OSError, ValueError) as error:
-        reason = str(error).splitlines()[0][:200]
-        raise InputError(f"{path} cannot be read as a table: {reason}.") from None
+    frame = read_any_table(path, "measured cells")
     keys = ["cell"] if "cell" in frame.columns else list(factors or ())
     scores = [settings.selection, settings.score]
     for column in (*(keys or ["cell"]), *scores):

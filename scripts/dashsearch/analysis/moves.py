@@ -7,7 +7,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dashsearch.analysis.proposals import agents_of, own_proposals, share_intervals, with_cell
+from dashsearch.analysis.proposals import (
+    agents_of,
+    own_proposals,
+    seeds_and_rounds,
+    share_intervals,
+    with_cell,
+)
 from dashsearch.analysis.results import Interval, TooFewScores
 from dashsearch.analysis.settings import AnalysisSettings, Sampling
 from dashsearch.errors import InputError
@@ -270,7 +276,7 @@ def _shares(
         ],
         axis=1,
     )
-    intervals = share_intervals(hits, *_clustering(known), bootstraps, seed)
+    intervals = share_intervals(hits, *seeds_and_rounds(known), bootstraps, seed)
     uniform = uniform_move_shares(space)
     return tuple(
         MoveShare(kind, int(hit.sum()), float(hit.mean()), interval, uniform[kind])
@@ -284,7 +290,7 @@ def _one_factor(
     single = changed.sum(axis=1) == 1
     architectural = _architectural(space)
     hits = changed[single][:, architectural].any(axis=1)
-    intervals = share_intervals(hits[:, None], *_clustering(known[single]), bootstraps, seed)
+    intervals = share_intervals(hits[:, None], *seeds_and_rounds(known[single]), bootstraps, seed)
     others = np.array(space.shape) - 1
     return OneFactorMoves(
         n=int(single.sum()),
@@ -296,7 +302,3 @@ def _one_factor(
 
 def _architectural(space: Space) -> NDArray[np.bool_]:
     return np.array([factor.group == "architecture" for factor in space.factors])
-
-
-def _clustering(rows: pd.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    return rows["arm_seed"].to_numpy(dtype=np.int64), rows["round"].to_numpy(dtype=np.int64)

@@ -74,6 +74,11 @@ def runs_of(ledger: pd.DataFrame) -> Iterator[Run]:
             yield Run(str(arm), int(str(seed)), agent, rows[(rows["agent"] == agent).to_numpy()])
 
 
+def seeds_and_rounds(rows: pd.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the run's seed and the round of each proposal: what intervals respect."""
+    return rows["arm_seed"].to_numpy(dtype=np.int64), rows["round"].to_numpy(dtype=np.int64)
+
+
 def mean_intervals(
     values: NDArray[np.float64],
     seeds: NDArray[np.int64],

@@ -23,6 +23,11 @@ class Interval:
     kind: str
 
 
+def interval_columns(interval: Interval | None) -> tuple[float | None, float | None, str]:
+    """Return the ends and the kind of an interval as columns of a table, empty where it is None."""
+    return (None, None, "") if interval is None else (interval.low, interval.high, interval.kind)
+
+
 def plain(value: Any) -> Any:
     """Turn results into data that strict JSON can hold: NaN and infinities become None.
 

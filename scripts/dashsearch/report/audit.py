@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
@@ -17,7 +16,7 @@ from dashsearch.errors import InputError
 from dashsearch.files import read_json, replacing
 from dashsearch.report import audit_figures as draw
 from dashsearch.report.drawing import Drawing
-from dashsearch.report.page import TEMPLATES, embed
+from dashsearch.report.page import TEMPLATES, embed, template_environment
 from dashsearch.report.style import house_style, unbroken
 
 MEANINGS = {
@@ -179,13 +178,7 @@ def audit_section(
 
 def render_audit(section: Mapping[str, Any]) -> str:
     """Render the page; everything that comes from data is escaped by the template engine."""
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = template_environment()
     return environment.get_template("audit.html.j2").render(
         audit=section,
         versions={"dashsearch": __version__, "matplotlib": mpl.__version__},

@@ -58,17 +58,22 @@ def write_report(tasks: Sequence[TaskReport], folder: Path) -> None:
         path.write_text(page, encoding="utf-8")
 
 
-def render_page(
-    tasks: Sequence[TaskReport], headline: Figure, figures: Mapping[str, Mapping[str, Figure]]
-) -> str:
-    """Render the page; everything that comes from data is escaped by the template engine."""
-    environment = Environment(
+def template_environment() -> Environment:
+    """Return what renders the pages: it escapes all data, and refuses what a template lacks."""
+    return Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+def render_page(
+    tasks: Sequence[TaskReport], headline: Figure, figures: Mapping[str, Mapping[str, Figure]]
+) -> str:
+    """Render the page; everything that comes from data is escaped by the template engine."""
+    environment = template_environment()
     environment.filters |= {
         "percent": style.percent,
         "percent_range": style.percent_range,

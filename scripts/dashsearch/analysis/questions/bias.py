@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from dashsearch.analysis.adaptive_bias import (
@@ -13,7 +12,7 @@ from dashsearch.analysis.adaptive_bias import (
 )
 from dashsearch.analysis.findings import Findings
 from dashsearch.analysis.functional_anova import FunctionalAnova
-from dashsearch.analysis.results import plain
+from dashsearch.analysis.results import interval_columns, plain
 from dashsearch.analysis.settings import AnalysisSettings
 from dashsearch.analysis.share_estimates import Estimate, quantities, uniform_cells
 from dashsearch.analysis.shares import distinct_cells, primary_arm
@@ -83,15 +82,12 @@ def _table(arms: list[ArmBias]) -> pd.DataFrame:
             mine, other = row.estimate, row.reference
             rows.append(
                 (
-                    arm.arm, row.quantity, mine.method, mine.value, *_limits(mine.interval),
-                    mine.n, mine.chance_level, other.value, *_limits(other.interval)[:2],
-                    other.method, other.n, row.difference, *_limits(row.difference_interval),
+                    arm.arm, row.quantity, mine.method, mine.value,
+                    *interval_columns(mine.interval),
+                    mine.n, mine.chance_level, other.value, *interval_columns(other.interval)[:2],
+                    other.method, other.n, row.difference,
+                    *interval_columns(row.difference_interval),
                     mine.reason or other.reason,
                 )
             )  # fmt: skip
     return pd.DataFrame(rows, columns=COLUMNS)
-
-
-def _limits(interval: Any) -> tuple[float, float, str]:
-    return (np.nan, np.nan, "") if interval is None else (interval.low, interval.high,
-                                                          interval.kind)  # fmt: skip

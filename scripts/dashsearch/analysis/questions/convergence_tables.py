@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from dashsearch.analysis.results import Interval
+from dashsearch.analysis.results import Interval, interval_columns
 
 Refusable = Sequence[Mapping[str, Any]]
 
@@ -155,6 +155,5 @@ def change_points_table(changes: Refusable) -> pd.DataFrame:
 def _limits(
     interval: Interval | None, estimator: str
 ) -> tuple[float | None, float | None, str, str]:
-    if interval is None:
-        return None, None, estimator, ""
-    return interval.low, interval.high, estimator, interval.kind
+    low, high, kind = interval_columns(interval)
+    return low, high, estimator, kind

@@ -8,7 +8,7 @@ import pandas as pd
 from dashsearch.analysis.analyse import usable_ledger
 from dashsearch.analysis.cross_task import CrossTask, compare_tasks
 from dashsearch.analysis.findings import Findings
-from dashsearch.analysis.results import Interval, plain
+from dashsearch.analysis.results import Interval, interval_columns, plain
 from dashsearch.analysis.settings import AnalysisSettings
 from dashsearch.space.space import Space
 
@@ -113,6 +113,4 @@ def _row(
 
 
 def _limits(interval: Interval | None) -> dict[str, Any]:
-    if interval is None:
-        return {"low": None, "high": None, "interval": ""}
-    return {"low": interval.low, "high": interval.high, "interval": interval.kind}
+    return dict(zip(("low", "high", "interval"), interval_columns(interval), strict=True))

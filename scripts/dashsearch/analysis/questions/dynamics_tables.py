@@ -11,7 +11,7 @@ from dashsearch.analysis.divergence import GroupDivergence
 from dashsearch.analysis.dynamics import ProposalEntropy
 from dashsearch.analysis.innovation import Innovation
 from dashsearch.analysis.moves import Moves
-from dashsearch.analysis.results import Interval
+from dashsearch.analysis.results import interval_columns
 
 INTERVAL = ("low", "high", "interval_kind")
 
@@ -48,13 +48,21 @@ def moves_table(moves: Sequence[Moves]) -> pd.DataFrame:
         who = (each.arm, each.sampling, each.agent, each.reference)
         rest = (each.seeds, each.without_reference)
         rows += [
-            (*who, share.kind, each.n, share.share, *_limits(share.interval), share.uniform, *rest)
+            (
+                *who,
+                share.kind,
+                each.n,
+                share.share,
+                *interval_columns(share.interval),
+                share.uniform,
+                *rest,
+            )
             for share in each.shares
         ]
         one = each.one_factor
         if one is not None:
             kind = "architecture, of one-factor moves"
-            limits = _limits(one.interval)
+            limits = interval_columns(one.interval)
             rows.append((*who, kind, one.n, one.architecture, *limits, one.uniform, *rest))
     return pd.DataFrame(rows, columns=columns)
 
@@ -65,7 +73,7 @@ def steps_table(steps: Sequence[StepLengths]) -> pd.DataFrame:
     rows = [
         (
             each.arm, each.sampling, each.agent, name, distance.n, distance.mean,
-            *_limits(distance.interval), distance.uniform, each.seeds,
+            *interval_columns(distance.interval), distance.uniform, each.seeds,
         )
         for each in steps
         for name, distance in (
@@ -115,7 +123,8 @@ def divergence_table(
         rows.append(
             (
                 *who, " | ".join(found.labels), sum(found.n), found.jsd_bits, found.null_mean,
-                *_limits(found.band), found.excess_bits, found.label_bits, found.p, adjusted, "",
+                *interval_columns(found.band), found.excess_bits, found.label_bits, found.p,
+                adjusted, "",
             )
         )  # fmt: skip
     return pd.DataFrame(rows, columns=columns)
@@ -130,7 +139,3 @@ def innovation_table(innovation: Sequence[Innovation]) -> pd.DataFrame:
         for rate in run.rates
     ]
     return pd.DataFrame(rows, columns=columns)
-
-
-def _limits(interval: Interval | None) -> tuple[float | None, float | None, str]:
-    return (None, None, "") if interval is None else (interval.low, interval.high, interval.kind)

@@ -17,7 +17,7 @@ from dashsearch.analysis.functional_anova import (
     seed_noise,
     top_scores,
 )
-from dashsearch.analysis.results import TooFewScores, plain
+from dashsearch.analysis.results import TooFewScores, interval_columns, plain
 from dashsearch.analysis.settings import AnalysisSettings
 from dashsearch.space.space import Space
 
@@ -164,8 +164,7 @@ def _rows(score: str, region: str, anova: FunctionalAnova) -> list[tuple[Any, ..
         (
             score, region, term.name, term.role, term.terms, term.df, term.variance, term.share,
             term.noise_variance, term.noise_share, term.corrected_share,
-            *((np.nan, np.nan, "") if term.interval is None
-              else (term.interval.low, term.interval.high, term.interval.kind)),
+            *interval_columns(term.interval),
             anova.cells,
         )
         for term in anova.shares

@@ -12,7 +12,7 @@ from dashsearch.analysis.representativeness import (
     level_tests,
     sample_tests,
 )
-from dashsearch.analysis.results import Interval, TooFewScores, plain
+from dashsearch.analysis.results import Interval, TooFewScores, interval_columns, plain
 from dashsearch.analysis.saturation import saturation
 from dashsearch.analysis.selected import selected_of_arms, selected_of_runs
 from dashsearch.analysis.settings import AnalysisSettings
@@ -163,6 +163,4 @@ def _estimate(
 
 
 def _limits(interval: Interval | None) -> dict[str, Any]:
-    if interval is None:
-        return {"low": None, "high": None, "interval": ""}
-    return {"low": interval.low, "high": interval.high, "interval": interval.kind}
+    return dict(zip(("low", "high", "interval"), interval_columns(interval), strict=True))

@@ -12,7 +12,6 @@ from dashsearch.space.schema import cell_schema
 from dashsearch.space.space import Space
 
 TITLE_CHARS = 80
-MAX_PROBLEMS = 20
 PROBLEM_CHARS = 200
 
 
