@@ -121,12 +121,13 @@ def run_fuzzed(folder, count, workers=2):
 
 
 ALONE = """
-import json, resource, sys
+import json, re, resource, sys
 from pathlib import Path
 from clips.test_isolation import run_fuzzed
 manifest, decoded, problems = run_fuzzed(Path(sys.argv[1]), int(sys.argv[2]))
-who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-peak = max(resource.getrusage(each).ru_maxrss for each in who)
+# Not ru_maxrss of this process: it starts with the peak of the process that began this one.
+own = int(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1])
+peak = max(own, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 print(json.dumps([list(manifest["clip_id"]), list(decoded), problems, peak]))
 """
 
