@@ -1,10 +1,15 @@
 """The cluster, and the campaign that runs on it: once here, once there."""
 
+import os
+
 import pytest
 
 from cluster import slurm
 from cluster.runs import CONFIG, LEDGERS, ONE_BACKBONE, ClusterCampaign, end, stop
 from workflow.campaign import Campaign
+
+# Away with what hides the cluster from all other tests.
+os.environ.pop("SLURM_CONF", None)
 
 
 def pytest_collection_modifyitems(items):

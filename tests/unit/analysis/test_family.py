@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from statsmodels.stats.multitest import multipletests
 
 from dashsearch.analysis.family import holm
 
@@ -14,6 +15,12 @@ def test_holm_adjusts_as_in_his_example():
 def test_a_refused_test_is_no_member_of_its_family():
     assert holm([0.02, None, float("nan")]) == [pytest.approx(0.02), None, None]
     assert holm([]) == [] and holm([None]) == [None]
+
+
+def test_the_numbers_are_those_of_statsmodels():
+    p_values = np.random.default_rng(3).random(40) ** 3
+    p_values[5] = p_values[6]
+    assert holm(p_values) == list(multipletests(p_values, method="holm")[1])
 
 
 @settings(max_examples=30, deadline=None)
