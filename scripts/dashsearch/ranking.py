@@ -4,8 +4,8 @@ Windows with equal scores share one threshold, as in scikit-learn, and nothing i
 """
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 
 def average_precisions(
@@ -86,5 +86,5 @@ def areas_under_curve(
     hits, misses = int(positive.sum()), int((~positive).sum())
     if hits == 0 or misses == 0:
         return np.full(len(scores), np.nan)
-    ranks = rankdata(scores, axis=1)
+    ranks = pd.DataFrame(scores).rank(axis=1).to_numpy()
     return np.asarray((ranks[:, positive].sum(axis=1) - hits * (hits + 1) / 2) / (hits * misses))
