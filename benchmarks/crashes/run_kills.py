@@ -1,9 +1,13 @@
-"""One small campaign, killed at 30 random moments: what was whole at each, and the end."""
+"""A campaign, killed at 30 random moments: what was whole at each, and the end."""
 
+import argparse
 import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / each) for each in ("scripts", "tests", "benchmarks")]
@@ -13,29 +17,52 @@ from record import record  # noqa: E402
 from workflow.campaign import CONFIG, Campaign, run_campaign  # noqa: E402
 from workflow.kill_moments import draw_moments, run_through  # noqa: E402
 
-KILLS = int(sys.argv[1]) if len(sys.argv) > 1 else 30
 SEED = 0
 
-with tempfile.TemporaryDirectory() as folder:
-    start = time.monotonic()
-    whole = run_campaign(Path(folder, "whole"), CONFIG)
-    uninterrupted_s = time.monotonic() - start
-    moments = draw_moments(whole, KILLS, SEED)
-    killed = Campaign(Path(folder, "killed"))
-    killed.folder.mkdir()
-    killed.write_config(CONFIG)
-    start = time.monotonic()
-    # Raises at the first file that is half written, lost or different.
-    finished = run_through(killed, whole, moments)
-    figures = {
-        "campaign": "tests/workflow/campaign.py, CONFIG, 2 cores",
-        "kills": len(finished),
-        "files that are equal at the end": len(whole.files()),
-        "seconds": {
-            "uninterrupted": round(uninterrupted_s, 1),
-            "with all kills": round(time.monotonic() - start, 1),
-        },
-        "moments_s": [round(moment.after_s, 1) for moment in moments],
-        "files whole at each": finished,
-    }
-record(Path(__file__).with_name("results.json"), "kills", figures, "snakemake", "h5py", "pyarrow")
+
+def measure(config: dict[str, Any], name: str, kills: int) -> dict[str, Any]:
+    """Run a campaign whole, and again with kills; raises at the first file that is not as it was.
+
+    Such a file is half written, lost or different.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        start = time.monotonic()
+        whole = run_campaign(Path(folder, "whole"), config)
+        uninterrupted_s = time.monotonic() - start
+        moments = draw_moments(whole, kills, SEED)
+        killed = Campaign(Path(folder, "killed"))
+        killed.folder.mkdir()
+        killed.write_config(config)
+        start = time.monotonic()
+        finished = run_through(killed, whole, moments)
+        return {
+            "campaign": f"{name}, 2 cores",
+            "kills": len(finished),
+            "files that are equal at the end": len(whole.files()),
+            "seconds": {
+                "uninterrupted": round(uninterrupted_s, 1),
+                "with all kills": round(time.monotonic() - start, 1),
+            },
+            "moments_s": [round(moment.after_s, 1) for moment in moments],
+            "files whole at each": finished,
+        }
+
+
+def main() -> None:
+    """Measure the small campaign of the tests, or the demo."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=30)
+    parser.add_argument("--demo", action="store_true", help="config.yaml, not the tests' campaign")
+    options = parser.parse_args()
+    if options.demo:
+        config, name = yaml.safe_load((ROOT / "config.yaml").read_text()), "config.yaml"
+    else:
+        config, name = CONFIG, "tests/workflow/campaign.py, CONFIG"
+    figures = measure(config, name, options.kills)
+    section = "kills of the demo" if options.demo else "kills"
+    target = Path(__file__).with_name("results.json")
+    record(target, section, figures, "snakemake", "h5py", "pyarrow")
+
+
+if __name__ == "__main__":
+    main()
