@@ -26,6 +26,7 @@ if config["evaluator"] == "train":
     include: "rules/agents.smk"
     include: "rules/search.smk"
     include: "rules/transfer.smk"
+    include: "rules/factorial.smk"
 
 else:
 

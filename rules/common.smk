@@ -5,6 +5,7 @@ import json
 from dashsearch.clips.adapters import read_data_set
 from dashsearch.config import check_budgets, check_transfer, validate_config
 from dashsearch.errors import InputError
+from dashsearch.factorial.plan import part_of, shards_of
 from dashsearch.features.registry import load_registry
 from dashsearch.search.agents.prices import check_prices
 from dashsearch.search.agents.secrets import check_keys
@@ -53,7 +54,8 @@ try:
     check_keys(config)
     check_prices(config, resource_path(config["agents"]["prices"]))
     for name, path in config["tables"].items():
-        if not Path(path).is_file():
+        config["tables"][name] = resource_path(path)
+        if not Path(config["tables"][name]).is_file():
             raise InputError(
                 f"config: tables.{name} is {path!r}, which does not exist."
             )
@@ -63,6 +65,9 @@ try:
     REGISTRY = load_registry(REGISTRY_FILE)
     # A table may be of any space; what is trained has to be known to the trainer.
     if IS_TRAINED:
+        FACTORIAL_SPACE = part_of(
+            SPACE, config["factorial"]["levels"], config["factorial"]["part"]
+        )
         check_space(SPACE, config["training"]["encoders"])
         REGISTRY.require(SPACE.factor("backbone").levels)
     BACKBONES = SPACE.factor("backbone").levels if IS_TRAINED else ()
@@ -87,6 +92,11 @@ READ_OUTS = REGISTRY.shared(EXTRACTED)
 TRAINED_TASKS = list(config["tasks"]) if IS_TRAINED else []
 TRANSFER_TASKS = list(config["tasks"]) if config["transfer"]["top"] else []
 SHARDS = config["training"]["shards"]
+if IS_TRAINED:
+    FACTORIAL_BACKBONES = FACTORIAL_SPACE.factor("backbone").levels
+    CELL_SHARDS, REPLICATE_SHARDS = map(
+        range, shards_of(FACTORIAL_SPACE, **config["factorial"])
+    )
 # Seeds of an arm that one job looks up in a table, by the name of their file.
 AGENT_ARMS = [name for name, arm in config["arms"].items() if arm["policy"] == "agents"]
 POLICY_ARMS = [name for name in config["arms"] if name not in AGENT_ARMS]

@@ -70,7 +70,7 @@ def tabulate(target: Path) -> None:
         frame["cell"], frame["replicate"], frame["fidelity"] = cells, 0, fidelity
         frame["status"] = np.where(failed, "diverged", "ok")
         frame["reason"] = np.where(failed, "planted", "")
-        frame["train_duration_s"] = fidelity
+        frame["train_duration_s"], frame["sample"] = fidelity, "all"
         for name, kind in table_columns(TTE_S).items():
             if kind == "float64" and name.startswith(("val_", "test_")):
                 frame[name] = np.where(failed, np.nan, values)

@@ -29,7 +29,8 @@ Count = Annotated[int, Field(ge=1)]
 
 # Folders beside those of the tasks, and headings of the report.
 RESERVED_TASK_NAMES = {
-    *("report", "benchmarks", "models", "cross_task", "answers", "reading", "provenance"),
+    *("report", "benchmarks", "models", "cross_task", "factorial"),
+    *("answers", "reading", "provenance"),
 }
 
 
@@ -147,6 +148,28 @@ class Transfer(StrictModel):
     ] = Field(default=[])
 
 
+class Factorial(StrictModel):
+    """What `snakemake factorial` measures: all cells of the space, or of a part of it."""
+
+    levels: Annotated[
+        dict[Name, list[str | int | float]],
+        Field(description="levels that the part has, by factor; a factor without: all of its own"),
+    ] = Field(default={})
+    part: Annotated[Name, Field(description="name of the part")] = "part"
+    fidelities: Annotated[
+        list[PositiveShare],
+        Field(description="shares of the epochs that are measured beside the whole"),
+    ] = Field(default=[])
+    seeds: Annotated[int, Field(ge=1, description="of every cell that is measured again")] = 10
+    uniform: Annotated[
+        int, Field(ge=0, description="cells drawn uniformly and measured again: seed noise")
+    ] = 1000
+    best: Annotated[
+        int, Field(ge=0, description="cells that lead on validation and are measured again")
+    ] = 1000
+    cells_per_shard: Annotated[int, Field(ge=1, description="that a job measures")] = 1000
+
+
 class Config(StrictModel):
     """The whole configuration."""
 
@@ -178,6 +201,7 @@ class Config(StrictModel):
     training: Training = Training()
     analysis: Analysis = Analysis()
     transfer: Transfer = Transfer()
+    factorial: Factorial = Factorial()
 
     @model_validator(mode="after")
     def _free_names(self) -> Self:

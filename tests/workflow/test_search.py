@@ -127,6 +127,7 @@ def table(campaign):
     frame = pd.DataFrame(dict.fromkeys(table_columns(TTE_S), scores))
     frame["cell"], frame["replicate"], frame["fidelity"] = cells, 0, 1.0
     frame["status"], frame["reason"], frame["train_duration_s"] = "ok", "", 2.0
+    frame["sample"] = "all"
     broken = [3, 30]
     frame.loc[broken, ["status", "reason"]] = ["diverged", "the loss is not finite"]
     names = [*score_columns("val", TTE_S), *score_columns("test", TTE_S)]

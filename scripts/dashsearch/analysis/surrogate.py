@@ -194,7 +194,7 @@ def _share(
 
 
 def _ridge() -> RidgeCV:
-    """A ridge whose penalty leave-one-out validation chooses.
+    """Return a ridge whose penalty leave-one-out validation chooses.
 
     Of sklearn's two ways to the same errors, this one is the faster with many more cells than
     columns.

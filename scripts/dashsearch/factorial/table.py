@@ -22,21 +22,25 @@ from dashsearch.provenance import provenance
 from dashsearch.space.space import Space
 from dashsearch.tables import frame_of, read_note, read_table, write_table
 
-TABLE_SCHEMA = "factorial/1"
+TABLE_SCHEMA = "factorial/2"
 KEY = ("cell", "replicate", "fidelity")
 DEVICE = "table"
+# Why a cell was measured: with its first seed as every cell, again because it was drawn uniformly
+# (whatever it scored), or again because it was among the best on validation.
+SAMPLES = ("all", "uniform", "best")
 
 
 def table_columns(tte_s: tuple[float, ...]) -> dict[str, str]:
     """Columns of a factorial file: one row per cell, replicate and fidelity.
 
     `fidelity` is the share of the cell's epochs that was trained, `train_duration_s` the seconds
-    that it took; the scores are those of a ledger.
+    that it took, `sample` why it was measured; the scores are those of a ledger.
     """
     return {
         "cell": "int64",
         "replicate": "int64",
         "fidelity": "float64",
+        "sample": "string",
         "status": "string",
         "reason": "string",
         "train_duration_s": "float64",
@@ -51,10 +55,58 @@ def write_factorial(
     space: Space,
     tte_s: tuple[float, ...],
     settings: Mapping[str, Any] | None = None,
+    *,
+    inputs: Mapping[str, str] | None = None,
 ) -> None:
-    """Write a table of measured cells with the digest of its space and what made it."""
-    note = provenance(TABLE_SCHEMA, settings={**(settings or {}), "space": space.digest})
+    """Write a table of measured cells with its space and what made it."""
+    described = {"space": space.digest, "levels": space.describe()}
+    note = provenance(
+        TABLE_SCHEMA,
+        libraries=("numpy", "torch") if inputs else (),
+        inputs=inputs,
+        settings={**(settings or {}), **described},
+    )
     write_table(target, frame, table_columns(tte_s), note)
+
+
+def check_complete(rows: pd.DataFrame, space: Space) -> None:
+    """Check that every cell was measured once with the first seed at every fidelity.
+
+    Raises
+    ------
+    InputError
+        Says how many cells are missing or stand twice, and names the first.
+    """
+    for fidelity, part in rows[rows["replicate"] == 0].groupby("fidelity"):
+        counts = np.bincount(part["cell"], minlength=space.size)
+        wrong = np.flatnonzero(counts != 1)
+        if wrong.size:
+            raise InputError(
+                f"{wrong.size} of the {space.size} cells of {space.name} were not measured exactly "
+                f"once at {fidelity:g} of the epochs, first cell {wrong[0]}; delete the task's "
+                "factorial folder and run it again."
+            )
+    again = rows.duplicated(list(KEY)).sum()
+    if again:
+        raise InputError(f"{again} measurements of {space.name} stand twice; keep one of each.")
+
+
+def measured_rows(
+    ledger: pd.DataFrame, costs: pd.DataFrame, tte_s: tuple[float, ...], sample: Sequence[str]
+) -> pd.DataFrame:
+    """Return the rows of a factorial file from trained measurements.
+
+    Parameters
+    ----------
+    ledger, costs
+        Rows of the same experiments in the same order, as `RoundTables` has them.
+    sample
+        Of every row, one of `SAMPLES`.
+    """
+    frame = ledger.assign(
+        sample=list(sample), train_duration_s=costs["train_duration_s"].to_numpy(dtype=np.float64)
+    )
+    return frame[list(table_columns(tte_s))]
 
 
 @dataclass(frozen=True)
@@ -187,6 +239,9 @@ def _check(frame: pd.DataFrame, space: Space, path: str | os.PathLike[str]) -> N
         raise InputError(
             f"{path}: cell {twice.iloc[0]} has two rows of one replicate and fidelity; keep one."
         )
+    unknown = sorted(set(frame["sample"]) - set(SAMPLES))
+    if unknown:
+        raise InputError(f"{path}: {unknown[0]!r} is no sample; use {', '.join(SAMPLES)}.")
     wrong = sorted(set(frame["status"]) - (set(STATUSES) - {"duplicate", "invalid"}))
     if wrong:
         raise InputError(f"{path}: {wrong[0]!r} is no status of a measurement; correct it.")

@@ -20,8 +20,8 @@ STATUSES: tuple[Status, ...] = ("ok", "diverged", "failed", "invalid", "duplicat
 
 Kind = Literal["base", "sweep", "repair"]
 # Who chose the cell: the policy, the start that all arms share, a uniform audit of the arm, or the
-# transfer check, which is no arm.
-Source = Literal["policy", "start", "audit", "transfer"]
+# transfer check or a factorial, which are no arms.
+Source = Literal["policy", "start", "audit", "transfer", "factorial"]
 
 IDENTITY_COLUMNS: dict[str, str] = {
     "experiment_id": "string",

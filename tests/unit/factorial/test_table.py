@@ -23,6 +23,7 @@ def measured(**changes):
     frame = pd.DataFrame({name: np.arange(7) / 10 for name in table_columns(TTE_S)})
     frame["cell"], frame["replicate"] = cells, [0] * 6 + [1]
     frame["fidelity"], frame["status"], frame["reason"] = 1.0, "ok", ""
+    frame["sample"] = ["all"] * 6 + ["uniform"]
     frame["train_duration_s"] = np.arange(7) + 1.0
     return frame.assign(**changes)
 

@@ -64,7 +64,8 @@ def cell_scores(table: pd.DataFrame, space: Space, score: str) -> CellScores:
     ----------
     table
         One row a measurement: cell, fidelity, and the score, NaN where it failed. Only whole
-        trainings (fidelity 1) count.
+        trainings (fidelity 1) count. Where a column `sample` says which cells were drawn uniformly
+        to be measured again, the noise comes from those alone.
     """
     whole = table[(table["fidelity"] == 1) & (table["status"] != "invalid")]
     values = whole[score].to_numpy(dtype=np.float64)
@@ -76,6 +77,10 @@ def cell_scores(table: pd.DataFrame, space: Space, score: str) -> CellScores:
     means = np.full(space.size, np.nan)
     np.divide(sums, counts, out=means, where=counts > 0)
     repeated = whole[scored & (counts[cells] > 1)]
+    if "sample" in repeated and (repeated["sample"] == "uniform").any():
+        # Noise as the whole space has it: the best cells, measured again too, may have less.
+        drawn = repeated.loc[repeated["sample"] == "uniform", "cell"]
+        repeated = repeated[repeated["cell"].isin(drawn)]
     noise, reason = None, ""
     try:
         noise = seed_noise([one.to_numpy() for _, one in repeated.groupby("cell")[score]])
