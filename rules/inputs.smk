@@ -205,6 +205,29 @@ def get_all_ledgers(wildcards):
     return [path for task in config["tasks"] for path in arm_files(task, "ledger")]
 
 
+def get_all_costs(wildcards):
+    """What the arms of all tasks cost, in the order of `get_all_ledgers`."""
+    return [path for task in config["tasks"] for path in arm_files(task, "costs")]
+
+
+def idea_files(task):
+    """The files of what agents had in mind, each behind its arm, seed and round."""
+    return [
+        (
+            (arm, seed, round_),
+            f"results/{task}/arms/{arm}/seed{seed}/round{round_}/ideas.jsonl",
+        )
+        for arm in AGENT_ARMS
+        for seed in config["arms"][arm]["seeds"]
+        for round_ in range(config["arms"][arm]["rounds"])
+    ]
+
+
+def get_all_ideas(wildcards):
+    """What the agents of all tasks had in mind."""
+    return [path for task in config["tasks"] for _, path in idea_files(task)]
+
+
 def get_factorial_table(wildcards):
     """The table that a task's experiments are looked up in, if they are not trained."""
     return [] if IS_TRAINED else config["tables"][wildcards.task]

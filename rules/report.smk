@@ -9,6 +9,15 @@ rule report:
         ),
         dynamics=expand("results/{task}/analysis/dynamics.json", task=config["tasks"]),
         summary=expand("results/{task}/analysis/summary.json", task=config["tasks"]),
+        validity=expand("results/{task}/analysis/validity.json", task=config["tasks"]),
+        transfer=expand("results/{task}/analysis/transfer.json", task=TRANSFER_TASKS),
+        clip_scores=expand(
+            "results/{task}/transfer/clip_scores.parquet", task=TRANSFER_TASKS
+        ),
+        ledgers=get_all_ledgers,
+        costs=get_all_costs,
+        ideas=get_all_ideas,
+        space=SPACE_FILE,
         provenance=expand(
             "results/{task}/analysis/provenance.json", task=config["tasks"]
         ),
@@ -17,11 +26,14 @@ rule report:
         ),
         # What was looked up in a table has no clips here.
         windows=expand("results/{task}/clips/windows.parquet", task=TRAINED_TASKS),
+        frames=expand("results/{task}/clips/windows.h5", task=TRAINED_TASKS),
         splits=expand("results/{task}/splits.json", task=TRAINED_TASKS),
         sheets=expand("results/{task}/clips/contact_sheet.png", task=TRAINED_TASKS),
         calls=get_arm_calls,
-        template=str(Path(workflow.basedir, "resources/report/page.html.j2")),
-        stylesheet=str(Path(workflow.basedir, "resources/report/page.css")),
+        templates=expand(
+            f"{workflow.basedir}/resources/report/{{name}}",
+            name=("page.html.j2", "task.html.j2", "page.css", "page.js"),
+        ),
     output:
         page="results/report/index.html",
         figures=directory("results/report/figures"),
@@ -38,5 +50,11 @@ rule report:
     params:
         tasks=list(config["tasks"]),
         synthetic=[task["source"] == "embedded" for task in config["tasks"].values()],
+        ledgers={task: arm_files(task, "ledger") for task in config["tasks"]},
+        costs={task: arm_files(task, "costs") for task in config["tasks"]},
+        ideas={task: idea_files(task) for task in config["tasks"]},
+        tte_s={task: windows_of(task)["tte_s"] for task in config["tasks"]},
+        usd_per_hour=config["training"]["usd_per_hour"],
+        benchmarks="results/benchmarks",
     script:
         "../scripts/report.py"

@@ -236,6 +236,12 @@ def read_json(path: str | os.PathLike[str]) -> Any:
         return json.loads(Path(path).read_text())
 
 
+def read_json_lines(path: str | os.PathLike[str]) -> list[Any]:
+    """Read one JSON document a line; InputError if the file is gone or damaged."""
+    with reading(path, ValueError):
+        return [json.loads(line) for line in Path(path).read_text().splitlines()]
+
+
 def digest(value: Any) -> str:
     """Return 16 hexadecimal digits of the SHA-256 of `value` in canonical JSON."""
     return hashlib.sha256(canonical_json(value).encode()).hexdigest()[:16]

@@ -1,22 +1,27 @@
 """The report: one self-contained page, and its figures as PNG, PDF and SVG beside it."""
 
 import base64
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from dashsearch import __version__
 from dashsearch.errors import InputError
 from dashsearch.files import replacing
-from dashsearch.report import sentences, style
+from dashsearch.report import clock, sentences, style, traced
 from dashsearch.report.drawing import Drawing, draw_headline, draw_task, write_figure
+from dashsearch.report.dynamics import draw_dynamics
+from dashsearch.report.experiments import experiment_chart
 from dashsearch.report.task import TaskReport
+from dashsearch.report.validity import draw_validity
 
-__all__ = ["TaskReport", "write_report"]
+__all__ = ["Run", "TaskReport", "write_report"]
 
 TEMPLATES = Path(__file__).parents[3] / "resources" / "report"
 
@@ -31,8 +36,32 @@ class Figure:
     caption: str
 
 
-def write_report(tasks: Sequence[TaskReport], folder: Path) -> None:
+@dataclass(frozen=True)
+class Run:
+    """What only a clock knows of the run, from `dashsearch.report.clock`.
+
+    Attributes
+    ----------
+    rules
+        What the jobs of every rule took.
+    costs
+        By task, what the training of every arm took.
+    machine
+        The machine that made the page.
+    """
+
+    rules: Sequence[Mapping[str, Any]] = ()
+    costs: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    machine: Mapping[str, str] = field(default_factory=dict)
+
+
+def write_report(tasks: Sequence[TaskReport], folder: Path, run: Run | None = None) -> None:
     """Write `folder`/index.html and `folder`/figures/*.
+
+    Parameters
+    ----------
+    run
+        What only a clock knows; nothing if not given.
 
     Raises
     ------
@@ -50,10 +79,11 @@ def write_report(tasks: Sequence[TaskReport], folder: Path) -> None:
     figures = folder / "figures"
     headline = embed(draw_headline(tasks, colours), figures)
     by_task = {
-        task.name: {drawing.kind: embed(drawing, figures) for drawing in draw_task(task, colours)}
+        task.name: {drawing.kind: embed(drawing, figures) for drawing in _drawings(task, colours)}
         for task in tasks
     }
-    page = render_page(tasks, headline, by_task)
+    charts = {task.name: experiment_chart(task, colours) for task in tasks}
+    page = render_page(tasks, headline, by_task, charts, run or Run())
     with replacing(folder / "index.html") as path:
         path.write_text(page, encoding="utf-8")
 
@@ -66,25 +96,35 @@ def template_environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=traced.shown,
     )
 
 
 def render_page(
-    tasks: Sequence[TaskReport], headline: Figure, figures: Mapping[str, Mapping[str, Figure]]
+    tasks: Sequence[TaskReport],
+    headline: Figure,
+    figures: Mapping[str, Mapping[str, Figure]],
+    charts: Mapping[str, Mapping[str, Any] | None],
+    run: Run,
 ) -> str:
     """Render the page; everything that comes from data is escaped by the template engine."""
     environment = template_environment()
     environment.filters |= {
-        "percent": style.percent,
-        "percent_range": style.percent_range,
-        "score": style.score,
-        "score_range": style.score_range,
+        **traced.FILTERS,
         "score_name": style.score_name,
         "readable": style.readable,
     }
-    environment.globals["p_value"] = style.p_value
+    environment.globals["p_value"] = traced.p_value
+    script = (TEMPLATES / "page.js").read_text()
     return environment.get_template("page.html.j2").render(
-        tasks=[_task_section(task, figures[task.name]) for task in tasks],
+        tasks=[
+            {**_task_section(task, figures[task.name]), "chart": charts[task.name]}
+            for task in tasks
+        ],
+        run=run,
+        clock=(Markup(clock.BEGIN), Markup(clock.END)),
+        script=script,
+        script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         headline=headline,
         synthetic=[task.name for task in tasks if task.synthetic],
         versions={"dashsearch": __version__, "matplotlib": mpl.__version__},
@@ -124,6 +164,18 @@ def _task_section(task: TaskReport, figures: Mapping[str, Figure]) -> dict[str, 
         "n_experiments": task.summary["n_experiments"],
         "n_partial": task.summary["n_partial"],
         "cells": task.summary["space"]["cells"],
+        "steps": task.dynamics["steps"],
+        "why_no_divergence": next(
+            (each["reason"] for each in task.dynamics["divergence"] if each["reason"]),
+            "no arm has two agents, and there are no two arms to compare.",
+        ),
+        "scopes": [
+            (scope, next((each for each in scope["splits"] if each["factor"] == "backbone"), None))
+            for scope in task.validity["scopes"]
+        ],
+        "optimism": task.validity["selected"]["arms"],
+        "transfer": task.transfer,
+        "examples": task.examples,
         "provenance": [*_flat(task.provenance), *_flat(task.splits, "splits")],
     }
 
@@ -131,6 +183,12 @@ def _task_section(task: TaskReport, figures: Mapping[str, Figure]) -> dict[str, 
 def _factors(task: TaskReport) -> list[str]:
     shares = task.variance["scores"][task.score][0]["shares"]
     return [share["name"] for share in shares if share["role"] == "factor"]
+
+
+def _drawings(task: TaskReport, colours: Mapping[str, str]) -> Iterator[Drawing]:
+    yield from draw_task(task, colours)
+    yield from draw_dynamics(task, colours)
+    yield from draw_validity(task)
 
 
 def embed(drawing: Drawing, folder: Path) -> Figure:

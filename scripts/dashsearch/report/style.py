@@ -23,6 +23,16 @@ ARM_COLOURS = {
     "smac": "#cc79a7",
 }
 OTHER_COLOURS = ("#56b4e9", "#a6761d", "#7b3294", "#117733", "#882255", "#332288")
+# Paul Tol's muted scheme (2021): apart from each other, and from the arms'.
+BACKBONE_COLOURS = {
+    "flow": "#332288",
+    "efficientnet_lite0": "#44aa99",
+    "efficientnet_lite0_mid": "#117733",
+    "hog": "#ddcc77",
+    "frame_difference": "#cc6677",
+    "color": "#aa4499",
+}
+OTHER_BACKBONES = ("#88ccee", "#882255", "#999933", "#5c6773")
 GROUP_COLOURS = {"architecture": "#0b6e8a", "training": "#e08e1b", "noise": "#8b95a1"}
 TASK_COLOURS = ("#1d2733", "#c2410c", "#0072b2", "#009e73", "#cc79a7", "#5c6773")
 TASK_MARKERS = ("o", "s", "D", "^", "v", "P")
@@ -32,6 +42,7 @@ SCORES = LinearSegmentedColormap.from_list(
 
 # A no-break space keeps a number and its sign together.
 PERCENT_SIGN = "\u00a0%"
+MISSING = "–"
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 SETTINGS: Mapping[str, Any] = {
@@ -89,6 +100,13 @@ def arm_colours(arms: Sequence[str]) -> dict[str, str]:
     return {arm: ARM_COLOURS.get(arm) or extra[arm] for arm in arms}
 
 
+def backbone_colours(backbones: Sequence[str]) -> dict[str, str]:
+    """Give every backbone its colour, the same in every figure."""
+    others = sorted(set(backbones) - set(BACKBONE_COLOURS))
+    extra = {name: OTHER_BACKBONES[n % len(OTHER_BACKBONES)] for n, name in enumerate(others)}
+    return {name: BACKBONE_COLOURS.get(name) or extra[name] for name in backbones}
+
+
 def score_name(column: str) -> str:
     """Name of a score column as prose has it: ``test_map`` is "test mAP"."""
     split, _, metric = column.partition("_")
@@ -107,15 +125,15 @@ def readable(name: str) -> str:
 def percent(value: float | None) -> str:
     """Format a share as a whole percentage; one decimal below 1 %, a dash if missing."""
     if value is None or not math.isfinite(value):
-        return "–"
-    return f"{_points(value)}{PERCENT_SIGN}"
+        return MISSING
+    return f"{points(value)}{PERCENT_SIGN}"
 
 
 def percent_range(interval: dict[str, Any] | None) -> str:
     """Format an interval of shares, such as "40 to 65 %"."""
     if interval is None:
-        return "–"
-    return f"{_points(interval['low'])} to {percent(interval['high'])}"
+        return MISSING
+    return f"{points(interval['low'])} to {percent(interval['high'])}"
 
 
 def unbroken(text: str) -> str:
@@ -125,20 +143,20 @@ def unbroken(text: str) -> str:
 
 def score(value: float | None) -> str:
     """Format a score with three decimals; a missing one is a dash."""
-    return "–" if value is None or not math.isfinite(value) else f"{value:.3f}"
+    return MISSING if value is None or not math.isfinite(value) else f"{value:.3f}"
 
 
 def score_range(interval: dict[str, Any] | None) -> str:
     """Format an interval of scores, such as "0.801 to 0.832"."""
     if interval is None:
-        return "–"
+        return MISSING
     return f"{score(interval['low'])} to {score(interval['high'])}"
 
 
 def p_value(p: float | None, log10_p: float | None = None) -> str:
     """Format a p value to two digits, in powers of ten where it is tiny ("9 × 10⁻¹¹")."""
     if p is None:
-        return "–"
+        return MISSING
     logarithm = log10_p if log10_p is not None else math.log10(p)
     if logarithm >= -3:
         return f"{p:.2g}"
@@ -148,7 +166,8 @@ def p_value(p: float | None, log10_p: float | None = None) -> str:
     return f"{10 ** (logarithm - exponent):.0f} × 10{str(exponent).translate(SUPERSCRIPTS)}"
 
 
-def _points(value: float) -> str:
-    points = 100 * value
-    text = f"{points:.1f}" if 0.05 <= abs(points) < 0.95 else f"{points:.0f}"
+def points(value: float) -> str:
+    """Format a share in percent, without the sign: whole, or one decimal below 1."""
+    hundred = 100 * value
+    text = f"{hundred:.1f}" if 0.05 <= abs(hundred) < 0.95 else f"{hundred:.0f}"
     return "0" if text == "-0" else text.replace("-", "−")

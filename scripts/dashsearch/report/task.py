@@ -10,6 +10,8 @@ import pandas as pd
 
 from dashsearch.errors import InputError
 from dashsearch.files import read_json
+from dashsearch.report.clips import ClipExample
+from dashsearch.report.traced import trace
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,13 @@ class TaskReport:
         Digest of the split and the number of clips on each of its sides; may be nested.
     calls
         What language models were asked, from `dashsearch.ledger.calls.summarise_calls`.
+    experiments
+        Rows of the task's ledgers, with `n`, the experiment's number within its run, and `idea`,
+        the hypothesis of an agent or ""; see `numbered`. Empty: the page has no chart of them.
+    factors
+        The space's factors, in order.
+    examples
+        Test clips that were told rightly and wrongly.
     """
 
     name: str
@@ -41,6 +50,9 @@ class TaskReport:
     sample_frames: Path | None = None
     splits: Mapping[str, Any] = field(default_factory=dict)
     calls: Sequence[Mapping[str, Any]] = ()
+    experiments: pd.DataFrame = field(default_factory=pd.DataFrame)
+    factors: Sequence[str] = ()
+    examples: Sequence[ClipExample] = ()
 
     @property
     def title(self) -> str:
@@ -61,6 +73,17 @@ class TaskReport:
     def dynamics(self) -> dict[str, Any]:
         """The document dynamics.json."""
         return self._document("dynamics.json")
+
+    @cached_property
+    def validity(self) -> dict[str, Any]:
+        """The document validity.json."""
+        return self._document("validity.json")
+
+    @cached_property
+    def transfer(self) -> dict[str, Any] | None:
+        """The document transfer.json, or None if nothing was transferred."""
+        is_there = (self.analysis_folder / "transfer.json").is_file()
+        return self._document("transfer.json") if is_there else None
 
     @cached_property
     def summary(self) -> dict[str, Any]:
@@ -99,7 +122,9 @@ class TaskReport:
         return next((arm for arm in shares if arm["primary"]), None)
 
     def _document(self, name: str) -> dict[str, Any]:
-        document: dict[str, Any] = read_json(self._file(name))
+        document: dict[str, Any] = trace(
+            read_json(self._file(name)), f"../{self.name}/analysis/{name}"
+        )
         return document
 
     def _file(self, name: str) -> Path:
@@ -107,3 +132,20 @@ class TaskReport:
         if not path.is_file():
             raise InputError(f"{path} does not exist; analyse task {self.name} first.")
         return path
+
+
+def numbered(ledger: pd.DataFrame, ideas: Mapping[tuple[str, int, int, int], str]) -> pd.DataFrame:
+    """Return the experiments with their number in their run, from 1, and the idea behind each.
+
+    Parameters
+    ----------
+    ledger
+        Rows of all arms of a task, in proposal order.
+    ideas
+        Hypotheses by arm, seed, round and cell.
+    """
+    keys = zip(ledger["arm"], ledger["arm_seed"], ledger["round"], ledger["cell"], strict=True)
+    return ledger.assign(
+        n=ledger.groupby(["arm", "arm_seed"]).cumcount() + 1,
+        idea=[ideas.get((arm, int(seed), int(r), int(cell)), "") for arm, seed, r, cell in keys],
+    )

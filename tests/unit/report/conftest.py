@@ -8,7 +8,9 @@ from dashsearch.analysis.findings import write_findings
 from dashsearch.analysis.ledgers import analysis_note
 from dashsearch.analysis.settings import AnalysisSettings
 from dashsearch.files import read_json, write_json
+from dashsearch.report.clips import ClipExample
 from dashsearch.report.page import TaskReport
+from dashsearch.report.task import numbered
 from dashsearch.space.space import Factor, Space
 from planted import plant_task, planted_ledger
 
@@ -46,13 +48,18 @@ def analysed(planted, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def town(analysed):
+def town(analysed, planted):
+    last = planted[(planted["arm"] == "evolution") & (planted["status"] == "ok")].iloc[-1]
+    key = ("evolution", int(last["arm_seed"]), int(last["round"]), int(last["cell"]))
     return TaskReport(
         name="town",
         synthetic=True,
         analysis_folder=analysed(),
         marked_clips={"clip_7": "the file <script>alert(1)</script>.mp4 is empty; remove it."},
         splits={"digest": "ef", "clips": {"train": 40, "test": 20}},
+        experiments=numbered(planted, {key: "</script><script>alert(2)</script>"}),
+        factors=SPACE.names,
+        examples=[ClipExample("clip_<b>", "miss", (1.5, 0.5), (0.2, 0.4), 6)],
     )
 
 
