@@ -30,9 +30,16 @@ rule report:
         splits=expand("results/{task}/splits.json", task=TRAINED_TASKS),
         sheets=expand("results/{task}/clips/contact_sheet.png", task=TRAINED_TASKS),
         calls=get_arm_calls,
+        audit="results/audit/audit.json",
         templates=expand(
             f"{workflow.basedir}/resources/report/{{name}}",
-            name=("page.html.j2", "task.html.j2", "page.css", "page.js"),
+            name=(
+                "page.html.j2",
+                "task.html.j2",
+                "macros.html.j2",
+                "page.css",
+                "page.js",
+            ),
         ),
     output:
         page="results/report/index.html",

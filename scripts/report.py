@@ -72,4 +72,4 @@ with job(snakemake.log[0]):
             )
         )
     run = Run(rule_durations(params.benchmarks), costs, machine())
-    write_report(tasks, Path(snakemake.output.page).parent, run)
+    write_report(tasks, Path(snakemake.output.page).parent, run, Path(inputs.audit))

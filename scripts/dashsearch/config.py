@@ -29,8 +29,8 @@ Count = Annotated[int, Field(ge=1)]
 
 # Folders beside those of the tasks, and headings of the report.
 RESERVED_TASK_NAMES = {
-    *("report", "benchmarks", "models", "cross_task", "factorial"),
-    *("answers", "reading", "provenance"),
+    *("report", "benchmarks", "models", "cross_task", "factorial", "audit"),
+    *("answers", "reading", "provenance", "cost"),
 }
 
 

@@ -11,6 +11,10 @@ from dashsearch.report import figures, sentences
 from dashsearch.report.style import MUTED, house_style, readable, score_name
 from dashsearch.report.task import TaskReport
 
+BEST_TITLES = {
+    "selection": "Validation: best so far",
+    "reported": "Test: the one that leads on validation",
+}
 # No clock and no program version, so that equal data give equal files.
 METADATA: dict[str, dict[str, str | None]] = {
     "svg": {"Date": None, "Creator": None},
@@ -160,18 +164,19 @@ def _pairs(task: TaskReport) -> Drawing:
 def _best_so_far(task: TaskReport, colours: Mapping[str, str]) -> Drawing:
     arms = task.convergence["arms"]
     with house_style():
-        canvas = Canvas(figsize=(10, 3.9))
-        grid = canvas.add_gridspec(1, 2, left=0.075, right=0.91, top=0.88, bottom=0.14, wspace=0.42)
-        for place, (curve, column) in enumerate(
-            (("selection", task.selection), ("reported", task.score))
-        ):
-            axis = canvas.add_subplot(grid[place])
-            figures.draw_best_so_far(axis, arms, curve, colours, score_name(column))
-            axis.set_title(
-                "Validation: best so far"
-                if place == 0
-                else "Test: the one that leads on validation"
-            )
+        canvas = Canvas(figsize=(10, 7.2))
+        grid = canvas.add_gridspec(
+            2, 2, left=0.075, right=0.91, top=0.94, bottom=0.075, wspace=0.42, hspace=0.26
+        )
+        for row, scale in enumerate(("log", "linear")):
+            for place, (curve, column) in enumerate(
+                (("selection", task.selection), ("reported", task.score))
+            ):
+                axis = canvas.add_subplot(grid[row, place])
+                name = score_name(column)
+                figures.draw_best_so_far(axis, arms, curve, colours, name, scale=scale)
+                if row == 0:
+                    axis.set_title(BEST_TITLES[curve])
     bands = ", ".join(
         f"{readable(arm['arm'])} {arm['selection']['kind'] or 'none (one seed)'}" for arm in arms
     )
@@ -186,7 +191,8 @@ def _best_so_far(task: TaskReport, colours: Mapping[str, str]) -> Drawing:
             "up to half of the pool that they draw from. "
             f"Right: {score_name(task.score)} of the configuration that leads on validation. "
             "Lines are means over the seeds of an arm name, from where each of them has a score; "
-            f"coloured bands: {bands}. Failed experiments spend budget."
+            f"coloured bands: {bands}. Failed experiments spend budget. "
+            "Above on a logarithmic axis of experiments, below on a linear one."
         ),
     )
 

@@ -167,7 +167,7 @@ def _steps(task: TaskReport, colours: Mapping[str, str]) -> Drawing:
             axis.set_yticks(places, [_who(row) for row in rows] if panel == 0 else [""] * len(rows))
             axis.tick_params(axis="y", length=0)
             axis.set_ylim(-0.6, len(rows) - 0.4)
-            axis.set_xlim(left=0)
+            axis.set_xlim(0, 1.04 * axis.get_xlim()[1])
             axis.xaxis.set_major_locator(MaxNLocator(5))
             axis.grid(axis="x", color=FAINT, linewidth=0.6)
             axis.spines["left"].set_visible(False)

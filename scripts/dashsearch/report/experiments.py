@@ -107,7 +107,7 @@ def _nice(step: float, *, whole: bool) -> float:
 def _svg(
     rows: pd.DataFrame, colours: Mapping[str, str], what: str, *, x: Scale, y: Scale
 ) -> Markup:
-    title = f"{what.capitalize()} of {len(rows)} experiments, by their number"
+    title = f"{what[0].upper()}{what[1:]} of {len(rows)} experiments, by their number"
     parts = [
         Markup(
             '<svg class="experiments" viewBox="0 0 {} {}" role="img" tabindex="0" '

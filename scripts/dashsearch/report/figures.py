@@ -172,9 +172,15 @@ def draw_pairs(axis: Axes, pairs: pd.DataFrame, score: str) -> None:
 
 
 def draw_best_so_far(
-    axis: Axes, arms: Sequence[Document], curve: str, colours: Mapping[str, str], ylabel: str
+    axis: Axes,
+    arms: Sequence[Document],
+    curve: str,
+    colours: Mapping[str, str],
+    ylabel: str,
+    *,
+    scale: str = "log",
 ) -> None:
-    """Best so far of every arm name on a logarithmic budget axis.
+    """Best so far of every arm name on a budget axis, ``"log"`` or ``"linear"``.
 
     Parameters
     ----------
@@ -204,7 +210,7 @@ def draw_best_so_far(
             law = fit["a"] - fit["b"] * smooth ** -fit["c"]
             axis.plot(smooth, law, color=colour, linestyle=(0, (2, 2)), linewidth=1.1)
         ends.append((float(n[-1]), float(mean[-1]), readable(arm["arm"]), colour))
-    _budget_axis(axis)
+    _budget_axis(axis, scale)
     axis.set_ylabel(ylabel)
     _label_ends(axis, ends)
 
@@ -299,10 +305,13 @@ def _numbers(values: Sequence[float | None]) -> np.ndarray[Any, np.dtype[np.floa
     return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
 
 
-def _budget_axis(axis: Axes) -> None:
-    axis.set_xscale("log")
-    axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axis.xaxis.set_minor_locator(NullLocator())
+def _budget_axis(axis: Axes, scale: str) -> None:
+    if scale == "log":
+        axis.set_xscale("log")
+        axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.xaxis.set_minor_locator(NullLocator())
+    else:
+        axis.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axis.xaxis.set_major_formatter(FuncFormatter(lambda n, _: f"{n:,.0f}"))
     axis.set_xlabel("experiments")
     axis.grid(axis="y", color=FAINT, linewidth=0.6)

@@ -13,12 +13,13 @@ from markupsafe import Markup
 
 from dashsearch import __version__
 from dashsearch.errors import InputError
-from dashsearch.files import replacing
+from dashsearch.files import read_json, replacing
 from dashsearch.report import clock, sentences, style, traced
 from dashsearch.report.drawing import Drawing, draw_headline, draw_task, write_figure
 from dashsearch.report.dynamics import draw_dynamics
 from dashsearch.report.experiments import experiment_chart
 from dashsearch.report.task import TaskReport
+from dashsearch.report.traced import trace
 from dashsearch.report.validity import draw_validity
 
 __all__ = ["Run", "TaskReport", "write_report"]
@@ -55,13 +56,20 @@ class Run:
     machine: Mapping[str, str] = field(default_factory=dict)
 
 
-def write_report(tasks: Sequence[TaskReport], folder: Path, run: Run | None = None) -> None:
+def write_report(
+    tasks: Sequence[TaskReport],
+    folder: Path,
+    run: Run | None = None,
+    audit: Path | None = None,
+) -> None:
     """Write `folder`/index.html and `folder`/figures/*.
 
     Parameters
     ----------
     run
         What only a clock knows; nothing if not given.
+    audit
+        The audit's audit.json, for the section on the published claims.
 
     Raises
     ------
@@ -82,8 +90,12 @@ def write_report(tasks: Sequence[TaskReport], folder: Path, run: Run | None = No
         task.name: {drawing.kind: embed(drawing, figures) for drawing in _drawings(task, colours)}
         for task in tasks
     }
-    charts = {task.name: experiment_chart(task, colours) for task in tasks}
-    page = render_page(tasks, headline, by_task, charts, run or Run())
+    sections = [
+        {**_task_section(task, by_task[task.name]), "chart": experiment_chart(task, colours)}
+        for task in tasks
+    ]
+    claims = None if audit is None else trace(read_json(audit), "../audit/audit.json")
+    page = render_page(sections, headline, run or Run(), claims)
     with replacing(folder / "index.html") as path:
         path.write_text(page, encoding="utf-8")
 
@@ -101,11 +113,10 @@ def template_environment() -> Environment:
 
 
 def render_page(
-    tasks: Sequence[TaskReport],
+    tasks: Sequence[Mapping[str, Any]],
     headline: Figure,
-    figures: Mapping[str, Mapping[str, Figure]],
-    charts: Mapping[str, Mapping[str, Any] | None],
     run: Run,
+    audit: Mapping[str, Any] | None,
 ) -> str:
     """Render the page; everything that comes from data is escaped by the template engine."""
     environment = template_environment()
@@ -113,20 +124,20 @@ def render_page(
         **traced.FILTERS,
         "score_name": style.score_name,
         "readable": style.readable,
+        "upper_first": lambda text: text[:1].upper() + text[1:],
+        "duration": style.duration,
     }
     environment.globals["p_value"] = traced.p_value
     script = (TEMPLATES / "page.js").read_text()
     return environment.get_template("page.html.j2").render(
-        tasks=[
-            {**_task_section(task, figures[task.name]), "chart": charts[task.name]}
-            for task in tasks
-        ],
+        tasks=tasks,
+        audit=audit,
         run=run,
         clock=(Markup(clock.BEGIN), Markup(clock.END)),
         script=script,
         script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         headline=headline,
-        synthetic=[task.name for task in tasks if task.synthetic],
+        synthetic=[task["name"] for task in tasks if task["synthetic"]],
         versions={"dashsearch": __version__, "matplotlib": mpl.__version__},
         stylesheet=(TEMPLATES / "page.css").read_text(),
     )

@@ -143,7 +143,21 @@ def unbroken(text: str) -> str:
 
 def score(value: float | None) -> str:
     """Format a score with three decimals; a missing one is a dash."""
-    return MISSING if value is None or not math.isfinite(value) else f"{value:.3f}"
+    return fixed(value, 3)
+
+
+def fixed(value: float | None, digits: int) -> str:
+    """Format a number with so many decimals and a true minus sign; a missing one is a dash."""
+    if value is None or not math.isfinite(value):
+        return MISSING
+    return f"{value:.{digits}f}".replace("-", "−")
+
+
+def duration(seconds: float) -> str:
+    """Format a duration in the unit that fits: "12 s", "3.4 min" or "2.1 h"."""
+    if seconds < 60:
+        return f"{seconds:.1f}\u00a0s" if seconds < 10 else f"{seconds:.0f}\u00a0s"
+    return f"{seconds / 60:.1f}\u00a0min" if seconds < 3600 else f"{seconds / 3600:.1f}\u00a0h"
 
 
 def score_range(interval: dict[str, Any] | None) -> str:

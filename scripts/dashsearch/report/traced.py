@@ -75,7 +75,7 @@ def _range(low: Callable[[Any], str], high: Callable[[Any], str]) -> Callable[[A
 
 def fixed(value: float | None, digits: int) -> Markup:
     """Show a number with so many decimals."""
-    return marked(value, style.MISSING if value is None else f"{value:.{digits}f}")
+    return marked(value, style.fixed(value, digits))
 
 
 def p_value(p: float | None, log10_p: float | None = None) -> Markup:

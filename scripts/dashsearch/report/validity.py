@@ -118,7 +118,7 @@ def _transfer(task: TaskReport) -> Drawing:
             "The best configurations trained again with every backbone and equal seeds: what is "
             f"lost when {readable(found['reference'])} is exchanged, with 95 % intervals over "
             "seeds and test clips; n is the number of pairs. The configurations were chosen by the "
-            f"search, which favours the backbone that it found. {readable(found['reference'])} "
+            f"search, which favours the backbone that it found. It "
             f"stays the best in {100 * found['stays']['both']:.0f} % of resamples of seeds and "
             "clips."
         ),

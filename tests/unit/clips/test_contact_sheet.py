@@ -1,11 +1,15 @@
 """The contact sheet shows every class, training clips only, and is the same every time."""
 
+import io
+
 import h5py
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from dashsearch.clips.contact_sheet import choose_windows, draw_contact_sheet
+from dashsearch.clips.thumbnails import HEIGHT, SHOWN, clip_strips
 from dashsearch.clips.window_index import INDEX_COLUMNS
 from dashsearch.clips.windows import WINDOWS_SCHEMA, ClipWindows, WindowSettings, WindowsWriter
 from dashsearch.files import canonical_json
@@ -69,3 +73,16 @@ def test_windows_are_shared_out_between_classes_and_times():
     assert shown["clip_id"].is_unique
     assert shown["tte_s"].value_counts().to_dict() == {0.5: 9, 1.0: 9, 1.5: 6}
     assert shown["label"].is_monotonic_decreasing
+
+
+def test_a_strip_shows_frames_of_the_clips_that_have_windows(made):
+    strips = clip_strips(*made, ["c3", "c5", "no such clip"])
+    assert set(strips) == {"c3", "c5"} and strips == clip_strips(*made, ["c3", "c5"])
+    picture = Image.open(io.BytesIO(strips["c3"]))
+    assert picture.format == "JPEG" and picture.size == (SHOWN * 160, HEIGHT)
+    # The last window's first frame, at the left.
+    with h5py.File(made[0]) as store:
+        first = store["frames"][int(store["window_frames"][6, 0])]
+    left = np.asarray(picture)[:, :160]
+    expected = np.asarray(Image.fromarray(first).resize((160, HEIGHT)))
+    assert np.abs(left.astype(int) - expected).mean() < 12
