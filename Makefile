@@ -6,13 +6,20 @@ export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
-.PHONY: demo test browser-test cluster-test audit reproduce reference lint format schema unlock audit-dependencies clean
+.PHONY: help serve demo test browser-test cluster-test audit reproduce reference lint format schema unlock audit-dependencies clean
 
+# What there is to make.
+help:
+	@awk '/^# /{text=$$0} /^[a-z-]+:( |$$)/{split($$0,name,":"); \
+		if (text) printf "%-20s %s\n", name[1], substr(text,3); text=""} /^$$/{text=""}' $(MAKEFILE_LIST)
+
+# Set up .venv, run the default campaign, and say where its report is.
 demo: .venv/ready
 	$(BIN)/snakemake --cores $(CORES) || \
 		{ echo "After a kill: make unlock, then make demo; docs/recovery.md says more."; exit 1; }
 	@echo "The report is at $(CURDIR)/results/report/index.html"
 
+# The unit tests and real Snakemake runs on tiny campaigns.
 test: .venv/ready
 	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
@@ -25,6 +32,7 @@ browser-test: .venv/ready
 cluster-test: .venv/ready
 	timeout --signal=INT --kill-after=60 900 $(BIN)/pytest tests/cluster
 
+# Linters, formatters' checks and types.
 lint: .venv/ready
 	$(BIN)/ruff check scripts tests benchmarks
 	$(BIN)/ruff format --check scripts tests benchmarks
@@ -32,6 +40,7 @@ lint: .venv/ready
 	$(BIN)/snakefmt --check Snakefile rules
 	$(BIN)/snakemake --lint
 
+# Format all code.
 format: .venv/ready
 	$(BIN)/ruff check --fix scripts tests benchmarks
 	$(BIN)/ruff format scripts tests benchmarks
@@ -68,6 +77,14 @@ audit-dependencies: .venv/ready
 	.venv/audit/bin/pip install --quiet pip-audit
 	.venv/audit/bin/pip-audit --no-deps --disable-pip --requirement requirements.txt
 
+# Serve the report on this machine alone, at http://127.0.0.1:8000/report/index.html (PORT=8000).
+PORT ?= 8000
+serve: .venv/ready
+	@test -f results/report/index.html || { echo "There is no report yet; run make demo."; exit 1; }
+	@echo "http://127.0.0.1:$(PORT)/report/index.html (Ctrl-C ends it)"
+	@$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory results
+
+# Delete results, logs and Snakemake's state.
 clean:
 	rm -rf results logs .snakemake
 

@@ -36,6 +36,7 @@ else:
 include: "rules/analysis.smk"
 include: "rules/report.smk"
 include: "rules/audit.smk"
+include: "rules/exports.smk"
 
 
 rule all:
@@ -49,3 +50,16 @@ rule all:
 rule download:
     input:
         expand("results/{task}/source/download.json", task=DOWNLOADED_TASKS),
+
+
+# Off by default: minutes to days of training, as `factorial:` in the config says.
+rule factorial:
+    input:
+        rules.stack_factorial.output if IS_TRAINED else [],
+        expand("results/{task}/factorial/functional_anova.json", task=TRAINED_TASKS),
+
+
+# Off by default: the campaign in other programs' formats.
+rule exports:
+    input:
+        expand("results/{task}/exports/{kind}", task=config["tasks"], kind=EXPORTS),

@@ -165,10 +165,3 @@ rule analyse_measured:
         tte_s=get_tte_s,
     script:
         "../scripts/analyse_factorial.py"
-
-
-# Off by default: hours to days of training.
-rule factorial:
-    input:
-        rules.stack_factorial.output,
-        expand("results/{task}/factorial/functional_anova.json", task=config["tasks"]),

@@ -15,6 +15,7 @@ from pydantic import Field, ValidationError, model_validator
 from dashsearch.clips.adapters import ADAPTERS, DataSetTask
 from dashsearch.clips.settings import TaskSettings, Windows
 from dashsearch.errors import InputError
+from dashsearch.factorial.settings import Factorial
 from dashsearch.search.agents.settings import AGENT_SETTINGS, AgentCalls
 from dashsearch.search.policies.grid import grid_places
 from dashsearch.search.settings import ARM_SETTINGS, AnyArm
@@ -148,26 +149,12 @@ class Transfer(StrictModel):
     ] = Field(default=[])
 
 
-class Factorial(StrictModel):
-    """What `snakemake factorial` measures: all cells of the space, or of a part of it."""
+class Exports(StrictModel):
+    """What `snakemake exports` writes."""
 
-    levels: Annotated[
-        dict[Name, list[str | int | float]],
-        Field(description="levels that the part has, by factor; a factor without: all of its own"),
-    ] = Field(default={})
-    part: Annotated[Name, Field(description="name of the part")] = "part"
-    fidelities: Annotated[
-        list[PositiveShare],
-        Field(description="shares of the epochs that are measured beside the whole"),
-    ] = Field(default=[])
-    seeds: Annotated[int, Field(ge=1, description="of every cell that is measured again")] = 10
-    uniform: Annotated[
-        int, Field(ge=0, description="cells drawn uniformly and measured again: seed noise")
-    ] = 1000
-    best: Annotated[
-        int, Field(ge=0, description="cells that lead on validation and are measured again")
-    ] = 1000
-    cells_per_shard: Annotated[int, Field(ge=1, description="that a job measures")] = 1000
+    studies: Annotated[
+        Literal["journal", "sqlite"], Field(description="file of the Optuna studies")
+    ] = "journal"
 
 
 class Config(StrictModel):
@@ -202,6 +189,7 @@ class Config(StrictModel):
     analysis: Analysis = Analysis()
     transfer: Transfer = Transfer()
     factorial: Factorial = Factorial()
+    exports: Exports = Exports()
 
     @model_validator(mode="after")
     def _free_names(self) -> Self:

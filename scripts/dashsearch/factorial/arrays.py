@@ -1,5 +1,6 @@
 """A factorial as plain arrays: one file of metrics that can be mapped, and the cells beside it."""
 
+import io
 import os
 from collections.abc import Mapping
 
@@ -62,8 +63,10 @@ def write_arrays(
             for metric, name in enumerate(names):
                 column = each.table.columns[name][places[held]]
                 values[task, held, seeds.index(seed), shares.index(share), metric] = column
-    with replacing(metrics) as path, open(path, "wb") as stream:
-        np.save(stream, values, allow_pickle=False)
+    stream = io.BytesIO()
+    np.save(stream, values, allow_pickle=False)
+    with replacing(metrics) as path:
+        path.write_bytes(stream.getbuffer())
     with replacing(space) as path:
         path.write_text(dump_space(first.space))
     _write_cells(cells, first)

@@ -16,11 +16,12 @@ ARROWS = {
     "ledger": {"space"},
     "search": {"space", "ledger"},
     "factorial": {"space", "ledger"},
+    "exports": {"space", "ledger"},
     "features": {"clips"},
     "training": {"features", "space", "ledger"},
     "analysis": {"ledger", "space", "factorial"},
     "report": {"analysis"},
-    "config": {"clips", "search", "space"},
+    "config": {"clips", "factorial", "search", "space"},
 }
 MODULES = sorted(LIBRARY.rglob("*.py"))
 
@@ -71,9 +72,9 @@ def users_of(library):
     ("library", "home"),
     [
         ("numba", "training/kernels/"),
-        ("optuna", "search/policies/optuna_search.py"),
+        ("optuna", ("search/policies/optuna_search.py", "exports/")),
         ("smac", "search/policies/forest.py"),
-        ("ConfigSpace", "search/policies/forest.py"),
+        ("ConfigSpace", ("search/policies/forest.py", "exports/")),
         ("anthropic", "search/agents/anthropic_api.py"),
         ("google", "search/agents/google_api.py"),
         ("llguidance", "search/agents/causal_model.py"),

@@ -1,0 +1,42 @@
+"""A campaign in the formats of other programs, as a user makes them."""
+
+import shutil
+
+import optuna
+import pandas as pd
+import pytest
+
+from dashsearch.exports.studies import open_studies
+from workflow.campaign import CONFIG, Campaign
+
+
+@pytest.fixture(scope="module")
+def exported(tiny, tmp_path_factory):
+    campaign = Campaign(tmp_path_factory.mktemp("exports"))
+    campaign.write_config(CONFIG)
+    for name in ("results", ".snakemake"):
+        shutil.copytree(tiny.folder / name, campaign.folder / name, symlinks=True)
+    done = campaign.snakemake("exports")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return campaign.folder / "results/tiny"
+
+
+def test_every_run_is_a_study_with_its_experiments(exported):
+    studies = {s.study_name: s for s in open_studies(exported / "exports/studies.journal")}
+    assert set(studies) == {
+        f"tiny/{run}"
+        for run in ("designed/seed1", "random/seed1", "random/seed2", "evolution/seed1")
+    }
+    ledger = pd.read_parquet(exported / "arms/evolution/seed1/ledger.parquet")
+    trials = studies["tiny/evolution/seed1"].trials
+    assert [t.user_attrs["experiment_id"] for t in trials] == list(ledger["experiment_id"])
+    assert [t.value for t in trials] == list(ledger["val_map"])
+    # Optuna's own plots take them as they are.
+    optuna.visualization.matplotlib.plot_optimization_history(studies["tiny/evolution/seed1"])
+
+
+def test_the_flat_ledger_holds_all_arms(exported):
+    flat = pd.read_parquet(exported / "exports/ledger/ledger.parquet")
+    assert len(flat) == 20 + 2 * 3 + 9 and flat["train_duration_s"].gt(0).any()
+    assert (exported / "exports/deepcave/random-seed2/history.jsonl").is_file()
+    assert (exported / "exports/configspace.json").is_file()
