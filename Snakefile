@@ -9,6 +9,10 @@ min_version("9.20")
 
 sys.path.insert(0, str(Path(workflow.basedir, "scripts")))
 
+
+report: "resources/report/captions/workflow.rst"
+
+
 # A --configfile replaces the default as a whole: merging would leave the default's tasks in.
 if not workflow.config_settings.configfiles:
 

@@ -18,7 +18,13 @@ rule analyse_variance:
     output:
         document="results/{task}/analysis/variance.json",
         pair_means="results/{task}/analysis/pair_means.csv",
-        shares="results/{task}/analysis/variance_shares.csv",
+        shares=report(
+            "results/{task}/analysis/variance_shares.csv",
+            caption="../resources/report/captions/analysis.rst",
+            category="Answers",
+            subcategory="{task}",
+            labels={"what": "shares of variance"},
+        ),
         two_way="results/{task}/analysis/two_way.csv",
     log:
         "logs/{task}/analyse_variance.log",

@@ -37,7 +37,12 @@ rule audit:
             )
         ],
     output:
-        page="results/audit/audit.html",
+        page=report(
+            "results/audit/audit.html",
+            caption="../resources/report/captions/audit.rst",
+            category="Audit",
+            labels={"what": "published claims"},
+        ),
         figures=directory("results/audit/figures"),
     log:
         "logs/audit.log",

@@ -157,7 +157,12 @@ rule draw_contact_sheet:
         index="results/{task}/clips/windows.parquet",
         splits="results/{task}/splits.json",
     output:
-        sheet="results/{task}/clips/contact_sheet.png",
+        sheet=report(
+            "results/{task}/clips/contact_sheet.png",
+            caption="../resources/report/captions/contact_sheet.rst",
+            category="Clips",
+            labels={"task": "{task}"},
+        ),
     log:
         "logs/{task}/draw_contact_sheet.log",
     localrule: True

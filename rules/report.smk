@@ -42,8 +42,26 @@ rule report:
             ),
         ),
     output:
-        page="results/report/index.html",
-        figures=directory("results/report/figures"),
+        page=report(
+            "results/report/index.html",
+            caption="../resources/report/captions/page.rst",
+            category="Report",
+            labels={"what": "page"},
+        ),
+        figures=report(
+            directory("results/report/figures"),
+            patterns=["{figure}.svg"],
+            caption="../resources/report/captions/figure.rst",
+            category="Figures",
+            labels={"figure": "{figure}"},
+        ),
+        tables=report(
+            directory("results/report/tables"),
+            patterns=["{table}.csv"],
+            caption="../resources/report/captions/table.rst",
+            category="Tables",
+            labels={"table": "{table}"},
+        ),
     log:
         "logs/report.log",
     benchmark:

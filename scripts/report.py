@@ -14,6 +14,7 @@ from dashsearch.ledger.calls import join_calls, summarise_calls
 from dashsearch.report.clips import choose_examples, with_pictures
 from dashsearch.report.clock import arm_costs, machine, rule_durations
 from dashsearch.report.page import Run, write_report
+from dashsearch.report.tables import write_tables
 from dashsearch.report.task import TaskReport, numbered
 from dashsearch.space.files import load_space
 
@@ -72,4 +73,5 @@ with job(snakemake.log[0]):
             )
         )
     run = Run(rule_durations(params.benchmarks), costs, machine())
+    write_tables(tasks, Path(snakemake.output.tables))
     write_report(tasks, Path(snakemake.output.page).parent, run, Path(inputs.audit))

@@ -40,3 +40,12 @@ def test_the_flat_ledger_holds_all_arms(exported):
     assert len(flat) == 20 + 2 * 3 + 9 and flat["train_duration_s"].gt(0).any()
     assert (exported / "exports/deepcave/random-seed2/history.jsonl").is_file()
     assert (exported / "exports/configspace.json").is_file()
+
+
+def test_snakemakes_own_report_holds_the_page_the_figures_and_the_tables(exported):
+    campaign = Campaign(exported.parents[1])
+    done = campaign.snakemake("--report", "results/report/snakemake.html")
+    assert done.returncode == 0, done.stdout + done.stderr
+    for name in ("index.html", "tiny-shares.svg", "tiny-arms.csv", "contact_sheet.png"):
+        assert f"Adding {name}" in done.stdout + done.stderr
+    assert (campaign.folder / "results/report/snakemake.html").stat().st_size > 1e6

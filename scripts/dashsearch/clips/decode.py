@@ -28,6 +28,7 @@ from dashsearch.clips.windows import (
 )
 from dashsearch.files import canonical_json, digest
 from dashsearch.hdf5 import writing_hdf5
+from dashsearch.progress import Progress
 from dashsearch.provenance import provenance
 from dashsearch.tables import frame_of, write_table
 
@@ -46,7 +47,6 @@ SHARD_COLUMNS = {
 CLIP_COLUMNS = ("clip_id", "path", "label", "reference_time_s", "cut_tte_s", "picture_rate_hz")
 # Decoded clips that wait to be written may take this much together.
 MEMORY_BYTES = 400_000_000
-PROGRESS_EVERY = 50
 
 # A clip's windows and their rows of the index, or what is wrong with the clip.
 Result = tuple[ClipWindows, list[Mapping[str, Any]]] | ClipProblem
@@ -120,13 +120,13 @@ def _decode_all(
     # No more than this many clips wait to be written.
     ahead = max(1, min(4 * workers, MEMORY_BYTES // _bytes_of_clip(settings)))
     results = isolated(decode, clips, workers, ahead)
-    for number, (clip, result) in enumerate(zip(clips, results, strict=True), start=1):
-        if isinstance(result, Broken):
-            yield clip, unsafe(str(clip["path"]), result.how)
-        else:
-            yield clip, result
-        if number % PROGRESS_EVERY == 0 or number == len(clips):
-            logger.info("decoded %d of %d clips", number, len(clips))
+    with Progress("clips decoded", len(clips)) as progress:
+        for clip, result in zip(clips, results, strict=True):
+            if isinstance(result, Broken):
+                yield clip, unsafe(str(clip["path"]), result.how)
+            else:
+                yield clip, result
+            progress.add()
 
 
 def _bytes_of_clip(settings: WindowSettings) -> int:

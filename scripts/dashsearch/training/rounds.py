@@ -3,12 +3,13 @@
 import json
 import logging
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from dashsearch.errors import InputError
 from dashsearch.files import canonical_json, digest, locked
+from dashsearch.progress import Progress
 from dashsearch.training.checkpoints import Checkpoints
 from dashsearch.training.data import PreparedData
 from dashsearch.training.members import Experiment, MemberOf
@@ -19,7 +20,6 @@ from dashsearch.training.settings import TRAINER_VERSION, Resources, TrainerSett
 from dashsearch.training.stacking import divided, grouped, measured_stack_size, shape_key
 from dashsearch.training.test_scores import TestScores
 
-PROGRESS_EVERY = 10
 # Measuring takes a few seconds; smaller groups are not worth it.
 LEAST_MEASURED = 16
 UNMEASURED_SIZE = 8
@@ -103,7 +103,8 @@ def _run_round(
         for key, experiment in zip(keys, experiments, strict=True)
         if key not in finished
     }
-    progress = Progress(len(set(keys)), len(set(keys) & set(finished)))
+    wanted = set(keys)
+    progress = Progress("experiments trained", len(wanted), done=len(wanted & set(finished)))
     if checkpoints is not None:
         resources = replace(resources, keep=checkpoints.count)
         # Of experiments that the journal does not hold, as of other settings, weights may be old.
@@ -112,7 +113,7 @@ def _run_round(
         )
     trained = _train(list(missing.values()), data_of, settings, resources)
     key_of = {id(experiment): key for key, experiment in missing.items()}
-    with journal.open("ab") as stream:
+    with journal.open("ab") as stream, progress:
         for stack, outcomes in trained:
             lines = b""
             for experiment, outcome in zip(stack, outcomes, strict=True):
@@ -129,7 +130,7 @@ def _run_round(
             stream.write(lines)
             stream.flush()
             os.fsync(stream.fileno())
-            progress.add(outcomes)
+            progress.add(len(outcomes), _broken(finished))
     return [finished[key] for key in keys]
 
 
@@ -178,28 +179,9 @@ def _key(
     )
 
 
-class Progress:
-    """Says in the log how far a round is, every ten experiments."""
-
-    def __init__(self, total: int, done: int) -> None:
-        self._total, self._done, self._trained, self._broken, self._seconds = total, done, 0, 0, 0.0
-
-    def add(self, outcomes: Sequence[Outcome]) -> None:
-        """Count the outcomes of a stack."""
-        before = self._done // PROGRESS_EVERY
-        self._done += len(outcomes)
-        self._trained += len(outcomes)
-        self._broken += sum(outcome.status != "ok" for outcome in outcomes)
-        self._seconds += sum(outcome.duration_s for outcome in outcomes)
-        if self._done // PROGRESS_EVERY > before or self._done == self._total:
-            logger.info(
-                "%d of %d experiments done (%d trained now, %d without scores), %.2f s each",
-                self._done,
-                self._total,
-                self._trained,
-                self._broken,
-                self._seconds / self._trained,
-            )
+def _broken(finished: Mapping[str, Outcome]) -> str:
+    without = sum(outcome.status != "ok" for outcome in finished.values())
+    return f"{without} without scores" if without else ""
 
 
 def _open_journal(journal: Path) -> dict[str, Outcome]:
