@@ -171,6 +171,8 @@ def p_value(p: float | None, log10_p: float | None = None) -> str:
     """Format a p value to two digits, in powers of ten where it is tiny ("9 × 10⁻¹¹")."""
     if p is None:
         return MISSING
+    if p == 0 and log10_p is None:
+        return "< 10⁻³⁰⁰"  # less than a float holds
     logarithm = log10_p if log10_p is not None else math.log10(p)
     if logarithm >= -3:
         return f"{p:.2g}"

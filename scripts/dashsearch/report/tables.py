@@ -203,7 +203,7 @@ WRITERS: Mapping[str, Callable[[Any], str]] = {
     "percent": _number(style.percent),
     "score": _number(style.score),
     "two": _number(lambda value: style.fixed(value, 2)),
-    "p": _number(lambda value: style.p_value(value) if value > 0 else "0"),
+    "p": _number(style.p_value),
     "text": lambda value: style.MISSING if value is None else str(value),
 }
 # What a plain LaTeX does not know, behind the escaping of everything else.
@@ -213,5 +213,6 @@ LATEX: Mapping[str, str] = {
     "–": "--",
     "×": r"$\times$",
     "⁻": r"$^{-}$",
+    "< ": r"$<$ ",
     **{digit: f"$^{{{n}}}$" for n, digit in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")},
 }

@@ -183,13 +183,18 @@ def test_an_unknown_encoder_stops_the_round_with_a_sentence(cell, data_of, tmp_p
         run_round(wrong, data_of, SETTINGS, tmp_path / "journal.jsonl")
 
 
-def test_progress_is_one_line_for_ten_experiments(cell, data_of, tmp_path, caplog):
+def test_the_log_ends_with_how_many_were_trained(cell, data_of, tmp_path, caplog):
     many = [Experiment(f"e{number}", cell, number) for number in range(12)]
-    with caplog.at_level(logging.INFO, logger="dashsearch.training"):
-        run_round(many, data_of, SETTINGS, tmp_path / "journal.jsonl", resources=PAIRS)
+    journal = tmp_path / "journal.jsonl"
+    with caplog.at_level(logging.INFO, logger="dashsearch"):
+        run_round(many[:4], data_of, SETTINGS, journal, resources=PAIRS)
+        run_round(many, data_of, SETTINGS, journal, resources=PAIRS)
     lines = [record.getMessage() for record in caplog.records]
-    assert len(lines) == 2
-    assert lines[0].startswith("10 of 12 experiments done (10 trained now, 0 without scores)")
+    told = [line for line in lines if line.startswith("experiments trained")]
+    assert [line.partition(", ")[0] for line in told] == [
+        "experiments trained: 4 of 4",
+        "experiments trained: 12 of 12",
+    ]
 
 
 def test_many_experiments_of_one_shape_have_their_stack_measured(cell, data_of, tmp_path, caplog):
