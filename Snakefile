@@ -38,6 +38,7 @@ else:
 
 
 include: "rules/analysis.smk"
+include: "rules/replicates.smk"
 include: "rules/report.smk"
 include: "rules/audit.smk"
 include: "rules/exports.smk"

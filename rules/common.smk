@@ -10,7 +10,7 @@ from dashsearch.features.registry import load_registry
 from dashsearch.search.agents.prices import check_prices
 from dashsearch.search.agents.secrets import check_keys
 from dashsearch.search.agents.settings import EMBEDDED_MODEL
-from dashsearch.search.settings import batches_of
+from dashsearch.search.settings import ARM_SETTINGS, TERMS, batches_of
 from dashsearch.space.files import load_space
 from dashsearch.training.levels import check_space
 from dashsearch.training.settings import TrainerSettings
@@ -19,6 +19,11 @@ from dashsearch.training.settings import TrainerSettings
 def resource_path(path):
     """A path of the user's if it exists from the working directory, else one of the workflow's."""
     return path if Path(path).exists() else str(Path(workflow.basedir, path))
+
+
+def replicate_table(name):
+    """A table that comes with dashsearch, by its name."""
+    return resource_path(f"resources/tables/{name}.parquet")
 
 
 def is_to_be_fetched(task):
@@ -59,6 +64,12 @@ try:
             raise InputError(
                 f"config: tables.{name} is {path!r}, which does not exist."
             )
+    for name in config["replicate_runs"]["tables"]:
+        if not Path(replicate_table(name)).is_file():
+            raise InputError(
+                f"config: replicate_runs.tables holds {name!r}, which is no table; use the name of "
+                "one in resources/tables."
+            )
     IS_TRAINED = config["evaluator"] == "train"
     TRAINER = TrainerSettings.of(config["training"]).identity if IS_TRAINED else "table"
     REGISTRY_FILE = resource_path("resources/backbones.yaml")
@@ -97,6 +108,15 @@ if IS_TRAINED:
     CELL_SHARDS, REPLICATE_SHARDS = map(
         range, shards_of(FACTORIAL_SPACE, **config["factorial"])
     )
+# The policies of `replicate_runs` with their default settings.
+REPLICATE_POLICIES = {
+    name: {
+        key: value
+        for key, value in ARM_SETTINGS[name](policy=name, experiments_per_round=1)
+        if key not in TERMS
+    }
+    for name in config["replicate_runs"]["policies"]
+}
 # Seeds of an arm that one job looks up in a table, by the name of their file.
 AGENT_ARMS = [name for name, arm in config["arms"].items() if arm["policy"] == "agents"]
 POLICY_ARMS = [name for name in config["arms"] if name not in AGENT_ARMS]

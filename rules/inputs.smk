@@ -3,7 +3,7 @@
 from dashsearch.features.registry import NETWORK_FAMILIES
 from dashsearch.files import file_digest
 from dashsearch.search.agents.settings import needs_embedded_model
-from dashsearch.search.settings import TERMS, WITHOUT_START
+from dashsearch.search.settings import WITHOUT_START
 
 
 def get_data_set(wildcards):

@@ -31,6 +31,10 @@ rule report:
         sheets=expand("results/{task}/clips/contact_sheet.png", task=TRAINED_TASKS),
         calls=get_arm_calls,
         audit="results/audit/audit.json",
+        replicates=expand(
+            "results/replicate_runs/{table}.json",
+            table=config["replicate_runs"]["tables"],
+        ),
         templates=expand(
             f"{workflow.basedir}/resources/report/{{name}}",
             name=(

@@ -74,4 +74,5 @@ with job(snakemake.log[0]):
         )
     run = Run(rule_durations(params.benchmarks), costs, machine())
     write_tables(tasks, Path(snakemake.output.tables))
-    write_report(tasks, Path(snakemake.output.page).parent, run, Path(inputs.audit))
+    folder = Path(snakemake.output.page).parent
+    write_report(tasks, folder, run, audit=Path(inputs.audit), replicates=inputs.replicates)

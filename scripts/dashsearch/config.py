@@ -15,7 +15,7 @@ from pydantic import Field, ValidationError, model_validator
 from dashsearch.clips.adapters import ADAPTERS, DataSetTask
 from dashsearch.clips.settings import TaskSettings, Windows
 from dashsearch.errors import InputError
-from dashsearch.factorial.settings import Factorial
+from dashsearch.factorial.settings import Factorial, ReplicateRuns
 from dashsearch.search.agents.settings import AGENT_SETTINGS, AgentCalls
 from dashsearch.search.policies.grid import grid_places
 from dashsearch.search.settings import ARM_SETTINGS, AnyArm
@@ -31,7 +31,8 @@ Count = Annotated[int, Field(ge=1)]
 # Folders beside those of the tasks, and headings of the report.
 RESERVED_TASK_NAMES = {
     *("report", "benchmarks", "models", "cross_task", "factorial", "audit"),
-    *("answers", "reading", "provenance", "cost"),
+    "replicate_runs",
+    *("answers", "reading", "provenance", "cost", "luck"),
 }
 
 
@@ -189,6 +190,7 @@ class Config(StrictModel):
     analysis: Analysis = Analysis()
     transfer: Transfer = Transfer()
     factorial: Factorial = Factorial()
+    replicate_runs: ReplicateRuns = ReplicateRuns()
     exports: Exports = Exports()
 
     @model_validator(mode="after")

@@ -91,7 +91,7 @@ def exact_references(
     references = {}
     for quantity in wanted:
         if len(quantity.factors) == 1:
-            value = truth.share_of_experiments(quantity.name, "factor")
+            value = truth.share_of_experiments(quantity.factors[0], "factor")
         elif all(len(term) == 2 for term in quantity.terms):
             value = sum(
                 truth.share_of_experiments(" × ".join(term), "pair")

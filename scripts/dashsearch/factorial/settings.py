@@ -1,10 +1,28 @@
 """The config's section on what a factorial measures."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from dashsearch.strict import StrictModel
+
+Count = Annotated[int, Field(ge=1)]
+
+
+class ReplicateRuns(StrictModel):
+    """Arms that are run many times against measured tables, beside the campaign."""
+
+    tables: Annotated[
+        list[str],
+        Field(description="names of tables that come with dashsearch; none: no runs"),
+    ] = Field(default=[])
+    policies: Annotated[
+        list[Literal["random", "evolution", "local_search", "tpe", "smac"]], Field(min_length=1)
+    ] = Field(default=["random", "evolution"])
+    seeds: Count = 100
+    experiments: Count = 64
+    experiments_per_round: Count = 16
+    shared_start: Annotated[int, Field(ge=0)] = 16
 
 
 class Factorial(StrictModel):

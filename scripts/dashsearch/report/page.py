@@ -18,6 +18,7 @@ from dashsearch.report import clock, sentences, style, traced
 from dashsearch.report.drawing import Drawing, draw_headline, draw_task, write_figure
 from dashsearch.report.dynamics import draw_dynamics
 from dashsearch.report.experiments import experiment_chart
+from dashsearch.report.replicates import draw_replicates
 from dashsearch.report.task import TaskReport
 from dashsearch.report.traced import trace
 from dashsearch.report.validity import draw_validity
@@ -60,7 +61,9 @@ def write_report(
     tasks: Sequence[TaskReport],
     folder: Path,
     run: Run | None = None,
+    *,
     audit: Path | None = None,
+    replicates: Sequence[str | Path] = (),
 ) -> None:
     """Write `folder`/index.html and `folder`/figures/*.
 
@@ -70,6 +73,8 @@ def write_report(
         What only a clock knows; nothing if not given.
     audit
         The audit's audit.json, for the section on the published claims.
+    replicates
+        Documents of `dashsearch.analysis.replicate_runs`, one a table.
 
     Raises
     ------
@@ -94,8 +99,13 @@ def write_report(
         {**_task_section(task, by_task[task.name]), "chart": experiment_chart(task, colours)}
         for task in tasks
     ]
+    luck = [trace(read_json(path), f"../replicate_runs/{Path(path).name}") for path in replicates]
+    policies = [arm["arm"] for document in luck for arm in document["arms"]]
+    shared = style.arm_colours(list(dict.fromkeys([*arms, *policies])))
+    luck_figures = [embed(drawing, figures) for drawing in draw_replicates(luck, shared)]
     claims = None if audit is None else trace(read_json(audit), "../audit/audit.json")
-    page = render_page(sections, headline, run or Run(), claims)
+    extras = {"run": run or Run(), "audit": claims, "luck": luck, "luck_figures": luck_figures}
+    page = render_page(sections, headline, extras)
     with replacing(folder / "index.html") as path:
         path.write_text(page, encoding="utf-8")
 
@@ -115,8 +125,7 @@ def template_environment() -> Environment:
 def render_page(
     tasks: Sequence[Mapping[str, Any]],
     headline: Figure,
-    run: Run,
-    audit: Mapping[str, Any] | None,
+    extras: Mapping[str, Any],
 ) -> str:
     """Render the page; everything that comes from data is escaped by the template engine."""
     environment = template_environment()
@@ -131,8 +140,7 @@ def render_page(
     script = (TEMPLATES / "page.js").read_text()
     return environment.get_template("page.html.j2").render(
         tasks=tasks,
-        audit=audit,
-        run=run,
+        **extras,
         clock=(Markup(clock.BEGIN), Markup(clock.END)),
         script=script,
         script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
