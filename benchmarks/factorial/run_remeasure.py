@@ -1,6 +1,6 @@
 """A hundred cells of each shipped table, trained again one at a time: do they agree with it?
 
-Needs the prepared features of a run of resources/presets/factorial.yaml in the folder that is given.
+Needs the prepared features of a run of resources/presets/factorial.yaml in the given folder.
 """
 
 import argparse
