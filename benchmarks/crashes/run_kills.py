@@ -15,20 +15,18 @@ sys.path[:0] = [str(ROOT / each) for each in ("scripts", "tests", "benchmarks")]
 from record import record  # noqa: E402
 
 from workflow.campaign import CONFIG, Campaign, run_campaign  # noqa: E402
-from workflow.kill_moments import draw_moments, run_through  # noqa: E402
+from workflow.kill_moments import draw_moments, duration, run_through  # noqa: E402
 
 SEED = 0
 
 
-def measure(config: dict[str, Any], name: str, kills: int) -> dict[str, Any]:
+def measure(config: dict[str, Any], name: str, kills: int, earlier: Path | None) -> dict[str, Any]:
     """Run a campaign whole, and again with kills; raises at the first file that is not as it was.
 
-    Such a file is half written, lost or different.
+    Such a file is half written, lost or different. A run that is whole already may be given.
     """
     with tempfile.TemporaryDirectory() as folder:
-        start = time.monotonic()
-        whole = run_campaign(Path(folder, "whole"), config)
-        uninterrupted_s = time.monotonic() - start
+        whole = Campaign(earlier) if earlier else run_campaign(Path(folder, "whole"), config)
         moments = draw_moments(whole, kills, SEED)
         killed = Campaign(Path(folder, "killed"))
         killed.folder.mkdir()
@@ -40,7 +38,7 @@ def measure(config: dict[str, Any], name: str, kills: int) -> dict[str, Any]:
             "kills": len(finished),
             "files that are equal at the end": len(whole.files()),
             "seconds": {
-                "uninterrupted": round(uninterrupted_s, 1),
+                "uninterrupted": round(duration(whole), 1),
                 "with all kills": round(time.monotonic() - start, 1),
             },
             "moments_s": [round(moment.after_s, 1) for moment in moments],
@@ -52,13 +50,14 @@ def main() -> None:
     """Measure the small campaign of the tests, or the demo."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=30)
+    parser.add_argument("--whole", type=Path, help="folder of a run that is whole already")
     parser.add_argument("--demo", action="store_true", help="config.yaml, not the tests' campaign")
     options = parser.parse_args()
     if options.demo:
         config, name = yaml.safe_load((ROOT / "config.yaml").read_text()), "config.yaml"
     else:
         config, name = CONFIG, "tests/workflow/campaign.py, CONFIG"
-    figures = measure(config, name, options.kills)
+    figures = measure(config, name, options.kills, options.whole)
     section = "kills of the demo" if options.demo else "kills"
     target = Path(__file__).with_name("results.json")
     record(target, section, figures, "snakemake", "h5py", "pyarrow")

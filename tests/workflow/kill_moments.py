@@ -36,11 +36,20 @@ class Moment:
     since_s: float
 
 
-def draw_moments(reference: Campaign, kills: int, seed: int) -> list[Moment]:
-    """Draw moments uniformly over the duration of a run that is over, in their order."""
+def duration(reference: Campaign) -> float:
+    """Seconds from the start of a run that is over to its last file."""
+    return _times(reference)[-1]
+
+
+def _times(reference: Campaign) -> list[float]:
     start = (reference.folder / "config.yaml").stat().st_mtime
     results = reference.folder / "results"
-    times = sorted((results / name).stat().st_mtime - start for name in reference.files())
+    return sorted((results / name).stat().st_mtime - start for name in reference.files())
+
+
+def draw_moments(reference: Campaign, kills: int, seed: int) -> list[Moment]:
+    """Draw moments uniformly over the duration of a run that is over, in their order."""
+    times = _times(reference)
     uniform = random.Random(seed).uniform
     moments = []
     for after in sorted(uniform(0, times[-1]) for _ in range(kills)):
