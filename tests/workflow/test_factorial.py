@@ -14,7 +14,7 @@ from dashsearch.space.files import load_space
 from dashsearch.training.proposals import train_proposals
 from dashsearch.training.settings import Resources, TrainerSettings
 from dashsearch.training.store import PreparedFiles
-from workflow.campaign import CONFIG, Campaign
+from workflow.campaign import CONFIG, ROOT, Campaign
 
 FACTORIAL = {
     "part": "few",
@@ -99,3 +99,15 @@ def test_a_wrong_part_fails_before_the_first_job(campaign, change, sentence):
     campaign.write_config(CONFIG | {"factorial": FACTORIAL | change})
     done = campaign.snakemake("factorial", "--dry-run")
     assert done.returncode != 0 and sentence in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("preset", "target", "rule"),
+    [("factorial", "factorial", "measure_replicates"), ("tables", "all", "search_table")],
+)
+def test_the_presets_plan_what_they_say(tmp_path, preset, target, rule):
+    path = ROOT / f"resources/presets/{preset}.yaml"
+    shutil.copy(path, tmp_path / "config.yaml")
+    done = Campaign(tmp_path).snakemake(target, "--dry-run", "--quiet", "progress")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert rule in done.stdout + done.stderr
