@@ -65,6 +65,16 @@ with job(snakemake.log[0]) as logger:
     for row in asked:
         logger.info("%(agent)s, turn %(turn)d: %(outcome)s, %(attempts)d attempts", row)
     table = frame_of(asked, CALL_COLUMNS)
+    usd = [row["usd"] for row in asked if row["usd"] is not None]
+    logger.info(
+        "round %d of %d: %d proposals, %d calls, %.4f USD in this round and %.4f before",
+        round_ + 1,
+        settings["rounds"],
+        len(proposals),
+        len(asked),
+        sum(usd),
+        calls["usd"].sum(),
+    )
     write_table(snakemake.output.calls, table, CALL_COLUMNS, provenance("calls/1"))
     write_json_lines(snakemake.output.ideas, idea_rows(policy))
     write_proposals(snakemake.output.proposals, proposals, space)
