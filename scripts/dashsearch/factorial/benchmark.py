@@ -171,11 +171,21 @@ class FactorialBenchmark:
     def objective(
         self, metric: str = SCORE, *, epochs: int | None = None, seed: int = 0
     ) -> Callable[[Cell | int], float]:
-        """Return a function from a cell to a score to maximise; NaN where the experiment failed."""
+        """Return a function from a cell to a score to maximise; NaN where the experiment failed.
+
+        Faster than `query` for one cell at a time; it refuses what `query` refuses.
+        """
+        self.query([], metrics=[metric])
+        column = self.table.columns[metric]
+        places = self.table.rows.get((seed, self._share_of(epochs)))
+        size = self.space.size
 
         def score(cell: Cell | int) -> float:
-            found = self.query(cell, epochs=epochs, seed=seed, metrics=[metric])
-            return float(found.scores[metric][0])
+            index = self.space.index(cell) if isinstance(cell, Mapping) else cell
+            row = places[index] if places is not None and 0 <= index < size else -1
+            if row < 0:  # the sentence that says why
+                self.query(index, epochs=epochs, seed=seed)
+            return float(column[row])
 
         return score
 

@@ -117,6 +117,17 @@ def test_the_arrays_hold_what_the_table_holds(benchmark, tmp_path):
     assert index["sha256"]["metrics.npy"] == file_digest(files[0])
 
 
+def test_an_objective_answers_and_refuses_as_the_query_does(benchmark):
+    score = benchmark.objective("test_map")
+    assert score(3) == score(SPACE.cell(3)) == benchmark.query(3).scores["test_map"][0]
+    assert np.isnan(score(5)) and benchmark.objective(seed=1)(4) == 0.64
+    for cell, asked in ((6, score), (-1, score), (0, benchmark.objective(seed=1))):
+        with pytest.raises(InputError, match=f"cell {cell}"):
+            asked(cell)
+    with pytest.raises(InputError, match="f1 is no score"):
+        benchmark.objective("f1")
+
+
 def test_optuna_finds_the_best_cell(benchmark):
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     levels = {factor.name: list(factor.levels) for factor in SPACE.factors}
