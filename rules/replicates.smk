@@ -9,7 +9,7 @@ rule replicate_runs:
     log:
         "logs/replicate_runs/{table}.log",
     benchmark:
-        "results/benchmarks/replicate_runs/{table}.tsv"
+        "results/benchmarks/{table}/replicate_runs.tsv"
     wildcard_constraints:
         table=one_of(config["replicate_runs"]["tables"]),
     # Long, and nothing waits for it but the report.
