@@ -53,7 +53,9 @@ def main() -> None:
     parser.add_argument("--whole", type=Path, help="folder of a run that is whole already")
     parser.add_argument("--demo", action="store_true", help="config.yaml, not the tests' campaign")
     options = parser.parse_args()
-    if options.demo:
+    if options.whole:
+        config, name = yaml.safe_load((options.whole / "config.yaml").read_text()), "config.yaml"
+    elif options.demo:
         config, name = yaml.safe_load((ROOT / "config.yaml").read_text()), "config.yaml"
     else:
         config, name = CONFIG, "tests/workflow/campaign.py, CONFIG"
