@@ -1,4 +1,5 @@
 import shutil
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,25 @@ def browser():
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield browser
         browser.close()
+
+
+WIDTHS = {"desk": (1280, 900), "telephone": (400, 800)}
+
+
+@contextmanager
+def watched(browser, path, width):
+    """Open a page at a width; what it asks for and complains about is kept with it."""
+    across, down = WIDTHS[width]
+    context = browser.new_context(viewport={"width": across, "height": down})
+    page = context.new_page()
+    page.asked, page.complaints = [], []
+    page.on("request", lambda request: page.asked.append(request.url))
+    page.on("console", lambda message: page.complaints.append(message.text))
+    page.on("pageerror", lambda error: page.complaints.append(str(error)))
+    page.goto(path.as_uri())
+    page.screenshot(path=path.parent / f"{width}.png", full_page=True)
+    yield page
+    context.close()
 
 
 @pytest.fixture(scope="session")

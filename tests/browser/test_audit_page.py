@@ -2,23 +2,14 @@
 
 import pytest
 
-WIDTHS = {"desk": (1280, 900), "telephone": (400, 800)}
+from browser.conftest import WIDTHS, watched
 
 
 @pytest.fixture(scope="module", params=WIDTHS, ids=list(WIDTHS))
 def shown(request, browser, audit_page):
     """The page at one width, with everything that it asked for and complained about."""
-    width, height = WIDTHS[request.param]
-    context = browser.new_context(viewport={"width": width, "height": height})
-    page = context.new_page()
-    page.asked, page.complaints = [], []
-    page.on("request", lambda request: page.asked.append(request.url))
-    page.on("console", lambda message: page.complaints.append(message.text))
-    page.on("pageerror", lambda error: page.complaints.append(str(error)))
-    page.goto(audit_page.as_uri())
-    page.screenshot(path=audit_page.parent / f"{request.param}.png", full_page=True)
-    yield page
-    context.close()
+    with watched(browser, audit_page, request.param) as page:
+        yield page
 
 
 def test_nothing_but_the_page_is_asked_for(shown, audit_page):

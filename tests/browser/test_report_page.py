@@ -2,6 +2,7 @@
 
 import pytest
 
+from browser.conftest import WIDTHS, watched
 from dashsearch.analysis.analyse import analyse_task
 from dashsearch.analysis.findings import write_findings
 from dashsearch.analysis.ledgers import analysis_note
@@ -25,7 +26,6 @@ SETTINGS = AnalysisSettings(permutations=99, bootstraps=99, window=10)
 SECTIONS = ("answers", "town", "cost", "reading", "provenance")
 PARTS = ("shares", "landscape", "convergence", "experiments", "dynamics", "validity", "transfer",
          "clips", "failures")  # fmt: skip
-WIDTHS = {"desk": (1280, 900), "telephone": (400, 800)}
 
 
 @pytest.fixture(scope="module")
@@ -51,17 +51,9 @@ def report_page(tmp_path_factory):
 
 @pytest.fixture(scope="module", params=WIDTHS, ids=list(WIDTHS))
 def shown(request, browser, report_page):
-    width, height = WIDTHS[request.param]
-    context = browser.new_context(viewport={"width": width, "height": height})
-    page = context.new_page()
-    page.asked, page.complaints = [], []
-    page.on("request", lambda request: page.asked.append(request.url))
-    page.on("console", lambda message: page.complaints.append(message.text))
-    page.on("pageerror", lambda error: page.complaints.append(str(error)))
-    page.goto(report_page.as_uri())
-    page.screenshot(path=report_page.parent / f"{request.param}.png", full_page=True)
-    yield page
-    context.close()
+    """The page at one width, with everything that it asked for and complained about."""
+    with watched(browser, report_page, request.param) as page:
+        yield page
 
 
 def test_the_page_asks_for_nothing_and_complains_of_nothing(shown, report_page):
