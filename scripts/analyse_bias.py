@@ -6,8 +6,7 @@ from dashsearch.analysis.analyse import usable_ledger
 from dashsearch.analysis.findings import write_findings
 from dashsearch.analysis.ledgers import read_ledgers
 from dashsearch.analysis.questions.bias import bias_findings
-from dashsearch.analysis.questions.factorial import cell_scores, exact_shares
-from dashsearch.analysis.results import TooFewScores
+from dashsearch.analysis.questions.factorial import truth_of
 from dashsearch.analysis.settings import AnalysisSettings
 from dashsearch.factorial.table import FactorialTable
 from dashsearch.jobs import job
@@ -21,11 +20,9 @@ with job(snakemake.log[0]) as logger:
     exact = {}
     if snakemake.input.table:
         table = FactorialTable.load(snakemake.input.table, space, params.tte_s)
-        try:
-            scores = cell_scores(table.frame(), space, settings.score)
-            exact = {"truth": exact_shares(scores, space, settings)}
-        except TooFewScores as refusal:
-            exact = {"truth_reason": str(refusal)}
-            logger.warning("no exact shares: %s", refusal)
+        truth, reason = truth_of(table.frame(), space, settings)
+        exact = {"truth": truth, "truth_reason": reason}
+        if truth is None:
+            logger.warning("no exact shares: %s", reason)
     findings = bias_findings(usable_ledger(ledger, space, settings), space, settings, **exact)
     write_findings(findings, Path(snakemake.output.document).parent)

@@ -3,9 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from dashsearch.analysis.questions.factorial import cell_scores, exact_shares
+from dashsearch.analysis.questions.factorial import truth_of
 from dashsearch.analysis.replicate_runs import replicate_runs
-from dashsearch.analysis.results import TooFewScores
 from dashsearch.analysis.settings import AnalysisSettings
 from dashsearch.factorial import FactorialBenchmark
 from dashsearch.files import write_json
@@ -51,13 +50,8 @@ with job(snakemake.log[0]):
                 ledgers.append(run_ledger(benchmark, policy, settings, seed))
                 progress.add()
     first = benchmark.query(np.arange(benchmark.space.size), metrics=["val_map", "test_map"])
-    measured = benchmark.table.frame().assign(task=benchmark.task)
     settings = AnalysisSettings.of(params.settings)
-    try:
-        found = cell_scores(measured, benchmark.space, settings.score)
-        truth, reason = exact_shares(found, benchmark.space, settings), ""
-    except TooFewScores as refusal:
-        truth, reason = None, str(refusal)
+    truth, reason = truth_of(benchmark.table.frame(), benchmark.space, settings)
     document = replicate_runs(
         pd.concat(ledgers, ignore_index=True),
         pd.DataFrame(first.scores),

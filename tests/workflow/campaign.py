@@ -1,6 +1,7 @@
 """Real Snakemake runs on a tiny config, in folders of their own."""
 
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -88,6 +89,12 @@ class Campaign:
             for path in sorted(results.rglob("*"))
             if path.is_file() and path.name != "costs.parquet" and "benchmarks" not in path.parts
         }
+
+
+def copy_of(campaign, folder):
+    """A finished campaign in a new folder of its own, to go on from."""
+    shutil.copytree(campaign.folder, folder, symlinks=True)
+    return Campaign(folder)
 
 
 def run_campaign(folder, config, cores=2):

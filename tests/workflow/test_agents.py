@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from servers.models import StandInModels, serve_models
-from workflow.campaign import CONFIG, SPACE, Campaign
+from workflow.campaign import CONFIG, SPACE, copy_of
 
 ARMS = "results/tiny/arms"
 KEYS = {"ANTHROPIC_API_KEY": "sk-ant-very-secret", "GEMINI_API_KEY": "g-very-secret"}
@@ -81,9 +81,7 @@ def targets(*arms):
 @pytest.fixture(scope="module")
 def prepared(tiny, tmp_path_factory):
     """The tiny campaign with its prepared features, in a folder of its own."""
-    campaign = Campaign(tmp_path_factory.mktemp("agents") / "copy")
-    shutil.copytree(tiny.folder, campaign.folder, symlinks=True)
-    return campaign
+    return copy_of(tiny, tmp_path_factory.mktemp("agents") / "copy")
 
 
 @pytest.fixture(scope="module")

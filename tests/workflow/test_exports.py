@@ -1,21 +1,16 @@
 """A campaign in the formats of other programs, as a user makes them."""
 
-import shutil
-
 import optuna
 import pandas as pd
 import pytest
 
 from dashsearch.exports.studies import open_studies
-from workflow.campaign import CONFIG, Campaign
+from workflow.campaign import Campaign, copy_of
 
 
 @pytest.fixture(scope="module")
 def exported(tiny, tmp_path_factory):
-    campaign = Campaign(tmp_path_factory.mktemp("exports"))
-    campaign.write_config(CONFIG)
-    for name in ("results", ".snakemake"):
-        shutil.copytree(tiny.folder / name, campaign.folder / name, symlinks=True)
+    campaign = copy_of(tiny, tmp_path_factory.mktemp("exports") / "copy")
     done = campaign.snakemake("exports")
     assert done.returncode == 0, done.stdout + done.stderr
     return campaign.folder / "results/tiny"

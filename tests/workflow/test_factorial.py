@@ -14,7 +14,7 @@ from dashsearch.space.files import load_space
 from dashsearch.training.proposals import train_proposals
 from dashsearch.training.settings import Resources, TrainerSettings
 from dashsearch.training.store import PreparedFiles
-from workflow.campaign import CONFIG, ROOT, Campaign
+from workflow.campaign import CONFIG, ROOT, Campaign, copy_of
 
 FACTORIAL = {
     "part": "few",
@@ -30,10 +30,8 @@ FACTORIAL = {
 @pytest.fixture(scope="module")
 def measured(tiny, tmp_path_factory):
     """The tiny campaign's features, and what a factorial of them came to."""
-    campaign = Campaign(tmp_path_factory.mktemp("factorial"))
+    campaign = copy_of(tiny, tmp_path_factory.mktemp("factorial") / "copy")
     campaign.write_config(CONFIG | {"factorial": FACTORIAL})
-    for name in ("results", ".snakemake"):
-        shutil.copytree(tiny.folder / name, campaign.folder / name, symlinks=True)
     done = campaign.snakemake("factorial")
     assert done.returncode == 0, done.stdout + done.stderr
     return campaign

@@ -13,7 +13,7 @@ from dashsearch.factorial.table import table_columns, write_factorial
 from dashsearch.ledger.schema import score_columns
 from dashsearch.space.files import load_space
 from planted import TTE_S, plant_task
-from workflow.campaign import CONFIG, NO_TRANSFER, Campaign
+from workflow.campaign import CONFIG, NO_TRANSFER, copy_of
 
 ARMS = "results/tiny/arms"
 TPE = {"policy": "tpe", "rounds": 6, "experiments_per_round": 2, "startup": 4}
@@ -22,9 +22,7 @@ TPE = {"policy": "tpe", "rounds": 6, "experiments_per_round": 2, "startup": 4}
 @pytest.fixture
 def trained(tiny, tmp_path):
     """The tiny campaign with its prepared features, in a folder of its own."""
-    campaign = Campaign(tmp_path / "copy")
-    shutil.copytree(tiny.folder, campaign.folder, symlinks=True)
-    return campaign
+    return copy_of(tiny, tmp_path / "copy")
 
 
 def with_arms(**arms):

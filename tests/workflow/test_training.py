@@ -1,10 +1,9 @@
 """A round of many experiments in several processes, by the rule itself."""
 
 import copy
-import shutil
 
 from dashsearch.training.load import load
-from workflow.campaign import CONFIG, Campaign
+from workflow.campaign import CONFIG, copy_of
 
 ARM = "results/tiny/arms/designed/seed1"
 
@@ -15,8 +14,7 @@ def test_processes_train_a_round_to_the_same_files(tiny, tmp_path):
     config["training"]["checkpoints"] = 2
     files = []
     for cores in (2, 1):
-        campaign = Campaign(tmp_path / str(cores))
-        shutil.copytree(tiny.folder, campaign.folder, symlinks=True)
+        campaign = copy_of(tiny, tmp_path / str(cores))
         campaign.write_config(config)
         done = campaign.snakemake(f"{ARM}/ledger.parquet", cores=cores)
         assert done.returncode == 0, done.stdout + done.stderr

@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dashsearch.analysis.adaptive_bias import exact_references
+from dashsearch.analysis.convergence import best_so_far
 from dashsearch.analysis.functional_anova import FunctionalAnova
 from dashsearch.analysis.results import plain
 from dashsearch.analysis.share_estimates import Quantity, quantities
@@ -48,14 +49,15 @@ def replicate_runs(
     for arm, rows in ledger.groupby("arm", sort=False):
         runs = [run for _, run in rows.groupby("arm_seed", sort=False)]
         length = min(len(run) for run in runs)
-        curves = [best_curve(run.head(length)) for run in runs]
+        heads = [run.head(length) for run in runs]
+        curves = [best_so_far(head[SELECTION], head[REPORTED]) for head in heads]
         arms.append(
             {
                 "arm": str(arm),
                 "runs": len(runs),
                 "n": list(range(1, length + 1)),
-                "selection": _band(np.array([chosen for chosen, _ in curves])),
-                "reported": _band(np.array([told for _, told in curves])),
+                "selection": _band(np.array([curve.selection for curve in curves])),
+                "reported": _band(np.array([curve.reported for curve in curves])),
             }
         )
     validation, test = (cells[name].to_numpy(dtype=np.float64) for name in (SELECTION, REPORTED))
@@ -74,21 +76,11 @@ def replicate_runs(
     }
 
 
-def best_curve(run: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return a run's best validation score so far, and the test score of the cell that leads."""
-    chosen = run[SELECTION].to_numpy(dtype=np.float64)
-    filled = np.where(np.isfinite(chosen), chosen, -np.inf)
-    best = np.maximum.accumulate(filled)
-    place = np.arange(len(run))
-    is_new = filled > np.concatenate([[-np.inf], best[:-1]])
-    leader = np.maximum.accumulate(np.where(is_new, place, 0))
-    told = run[REPORTED].to_numpy(dtype=np.float64)[leader]
-    nothing = ~np.isfinite(best)
-    return np.where(nothing, np.nan, best), np.where(nothing, np.nan, told)
-
-
 def eta_squared(scores: NDArray[np.float64], codes: NDArray[np.int64]) -> float:
     """Share of the scores' variance between groups of at least two, as published (uncorrected).
+
+    `variance.one_way` gives the same with an interval and tests, which take a hundred times as
+    long: too long for hundreds of runs.
 
     Parameters
     ----------

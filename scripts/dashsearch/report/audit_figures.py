@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, NullLocator, PercentFormatter
 
 from dashsearch.analysis.audit.verdict import VERDICTS
+from dashsearch.report.figures import name_rows
 from dashsearch.report.style import BAND, FAINT, INK, MUTED
 
 Row = Mapping[str, Any]
@@ -184,12 +185,8 @@ def draw_steep(axis: Axes, row: Row) -> None:
         if "eta_squared" in share:
             axis.plot(share["eta_squared"], place, "D", mfc="white", mec=PUBLISHED, ms=6.5, mew=1.5)
     axis.axvline(0, color=MUTED, lw=0.9)
-    axis.set_yticks([2, 1, 0], [name for name, _, _ in lines])
-    axis.tick_params(axis="y", length=0)
-    axis.spines["left"].set_visible(False)
-    axis.set_ylim(-0.6, 2.6)
+    name_rows(axis, [name for name, _, _ in lines])
     axis.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
-    axis.grid(axis="x", color=FAINT, linewidth=0.6)
     axis.set_xlabel("ω² of backbone × encoder (diamonds: η² as published)")
 
 

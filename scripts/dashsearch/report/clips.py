@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 from markupsafe import Markup
@@ -105,7 +105,4 @@ def with_pictures(
     examples: Sequence[ClipExample], pictures: Mapping[str, bytes]
 ) -> list[ClipExample]:
     """Give every example its picture, by clip."""
-    return [
-        ClipExample(e.clip_id, e.outcome, e.tte_s, e.scores, e.n, pictures.get(e.clip_id, b""))
-        for e in examples
-    ]
+    return [replace(each, picture=pictures.get(each.clip_id, b"")) for each in examples]

@@ -11,6 +11,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from dashsearch.report.drawing import Drawing
+from dashsearch.report.figures import name_rows
 from dashsearch.report.style import (
     BAND,
     FAINT,
@@ -164,13 +165,9 @@ def _steps(task: TaskReport, colours: Mapping[str, str]) -> Drawing:
             for place, row in zip(places, rows, strict=True):
                 _dot(axis, place, row[measure], colours.get(row["arm"], INK))
             axis.set_title(title, fontsize=9, fontweight="normal")
-            axis.set_yticks(places, [_who(row) for row in rows] if panel == 0 else [""] * len(rows))
-            axis.tick_params(axis="y", length=0)
-            axis.set_ylim(-0.6, len(rows) - 0.4)
+            name_rows(axis, [_who(row) if panel == 0 else "" for row in rows])
             axis.set_xlim(0, 1.04 * axis.get_xlim()[1])
             axis.xaxis.set_major_locator(MaxNLocator(5))
-            axis.grid(axis="x", color=FAINT, linewidth=0.6)
-            axis.spines["left"].set_visible(False)
     return Drawing(
         name=f"{task.name}-steps",
         kind="steps",
@@ -220,13 +217,9 @@ def _divergence(task: TaskReport, rows: Sequence[Document]) -> Drawing:
                 1.02, place, f"p = {row['p_holm']:.2g}, n = {sum(found['n'])}", va="center",
                 transform=axis.get_yaxis_transform(), color=MUTED, fontsize=8.5,
             )  # fmt: skip
-        axis.set_yticks(places, [f"{readable(row['arm'])}, {_grouping(row)}" for row in rows])
-        axis.tick_params(axis="y", length=0)
-        axis.spines["left"].set_visible(False)
-        axis.set_ylim(-0.6, len(rows) - 0.4)
+        name_rows(axis, [f"{readable(row['arm'])}, {_grouping(row)}" for row in rows])
         axis.set_xlim(left=0)
         axis.set_xlabel("Jensen-Shannon divergence (bits)")
-        axis.grid(axis="x", color=FAINT, linewidth=0.6)
     return Drawing(
         name=f"{task.name}-divergence",
         kind="divergence",

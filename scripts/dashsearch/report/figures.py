@@ -100,14 +100,10 @@ def draw_shares(axis: Axes, arm: Document) -> None:
             transform=axis.get_yaxis_transform(),
         )  # fmt: skip
     axis.axvline(0, color=MUTED, linewidth=0.8)
-    axis.set_ylim(-0.6, len(rows) - 0.4)
-    axis.set_yticks(places, [row["name"] for row in rows])
-    axis.tick_params(axis="y", length=0)
-    axis.spines["left"].set_visible(False)
+    name_rows(axis, [row["name"] for row in rows])
     axis.set_xlim(min(-0.02, *(row["value"] or 0 for row in rows)) - 0.01, _right_end(rows))
     axis.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
     axis.set_xlabel("share of variance")
-    axis.grid(axis="x", color=FAINT, linewidth=0.6)
     axis.legend(
         handles=[
             Patch(color=GROUP_COLOURS["architecture"], label="architecture (ω²)"),
@@ -294,6 +290,15 @@ def draw_shares_of_tasks(axis: Axes, tasks: Sequence[tuple[str, Document]]) -> N
         handlelength=1.8,
         borderaxespad=0.2,
     )
+
+
+def name_rows(axis: Axes, names: Sequence[str]) -> None:
+    """Give an axis one row a name, the first on top, and upright lines to read values by."""
+    axis.set_yticks(np.arange(len(names))[::-1], list(names))
+    axis.set_ylim(-0.6, len(names) - 0.4)
+    axis.tick_params(axis="y", length=0)
+    axis.spines["left"].set_visible(False)
+    axis.grid(axis="x", color=FAINT, linewidth=0.6)
 
 
 def _right_end(rows: Sequence[Document]) -> float:

@@ -87,8 +87,11 @@ def write_report(
     if len(set(names)) < len(names):
         raise InputError(f"two tasks of the report are called {names[0]!r}; rename one.")
     folder = Path(folder)
-    arms = list(dict.fromkeys(arm for task in tasks for arm in task.arms))
-    colours = style.arm_colours(arms)
+    luck = [trace(read_json(path), f"../replicate_runs/{Path(path).name}") for path in replicates]
+    arms = [arm for task in tasks for arm in task.arms]
+    # Those of the runs on tables, too: an arm has one colour on the whole page.
+    arms += [arm["arm"] for document in luck for arm in document["arms"]]
+    colours = style.arm_colours(list(dict.fromkeys(arms)))
     figures = folder / "figures"
     headline = embed(draw_headline(tasks, colours), figures)
     by_task = {
@@ -99,10 +102,7 @@ def write_report(
         {**_task_section(task, by_task[task.name]), "chart": experiment_chart(task, colours)}
         for task in tasks
     ]
-    luck = [trace(read_json(path), f"../replicate_runs/{Path(path).name}") for path in replicates]
-    policies = [arm["arm"] for document in luck for arm in document["arms"]]
-    shared = style.arm_colours(list(dict.fromkeys([*arms, *policies])))
-    luck_figures = [embed(drawing, figures) for drawing in draw_replicates(luck, shared)]
+    luck_figures = [embed(drawing, figures) for drawing in draw_replicates(luck, colours)]
     claims = None if audit is None else trace(read_json(audit), "../audit/audit.json")
     extras = {"run": run or Run(), "audit": claims, "luck": luck, "luck_figures": luck_figures}
     page = render_page(sections, headline, extras)

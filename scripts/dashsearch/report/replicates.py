@@ -9,6 +9,7 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import PercentFormatter
 
 from dashsearch.report.drawing import Drawing
+from dashsearch.report.figures import name_rows
 from dashsearch.report.style import FAINT, INK, house_style, percent, readable, score
 
 Document = Mapping[str, Any]
@@ -104,17 +105,10 @@ def _told(documents: Sequence[Document], colours: Mapping[str, str]) -> Drawing:
                 if exact is not None:
                     axis.plot([exact, exact], [at - 0.42, at + 0.42], color=INK, linewidth=2)
             axis.set_title(document["task"])
-            axis.set_yticks(
-                np.arange(len(names))[::-1],
-                [readable(name) for name in names] if place == 0 else [""] * len(names),
-            )
-            axis.tick_params(axis="y", length=0)
+            name_rows(axis, [readable(name) if place == 0 else "" for name in names])
             axis.set_xlim(0, 1)
-            axis.set_ylim(-0.6, len(names) - 0.4)
-            axis.spines["left"].set_visible(False)
             axis.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
             axis.set_xlabel("share of variance")
-            axis.grid(axis="x", color=FAINT, linewidth=0.6)
             if place == 0:
                 handles = [axis.plot([], [], "o-", color=colours[a], label=readable(a))[0]
                            for a in arms]  # fmt: skip

@@ -90,5 +90,4 @@ FILTERS: Mapping[str, Callable[..., Markup]] = {
     "score_range": _range(style.score, style.score),
     "count": _one(lambda value: style.MISSING if value is None else f"{value:,}"),
     "fixed": fixed,
-    "p_value": p_value,
 }

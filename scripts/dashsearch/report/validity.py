@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure as Canvas
 
 from dashsearch.report.drawing import Drawing
+from dashsearch.report.figures import name_rows
 from dashsearch.report.style import (
     FAINT,
     INK,
@@ -100,11 +101,7 @@ def _transfer(task: TaskReport) -> Drawing:
                 transform=axis.get_yaxis_transform(),
             )  # fmt: skip
         axis.axvline(0, color=MUTED, linewidth=0.9)
-        axis.set_yticks(places, [f"{readable(g['backbone'])}, n = {g['n_pairs']}" for g in gaps])
-        axis.set_ylim(-0.6, len(gaps) - 0.4)
-        axis.tick_params(axis="y", length=0)
-        axis.spines["left"].set_visible(False)
-        axis.grid(axis="x", color=FAINT, linewidth=0.6)
+        name_rows(axis, [f"{readable(g['backbone'])}, n = {g['n_pairs']}" for g in gaps])
         axis.set_xlabel(f"{readable(found['reference'])} less the other ({score_name(task.score)})")
     return Drawing(
         name=f"{task.name}-transfer",

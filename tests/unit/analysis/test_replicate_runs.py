@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from dashsearch.analysis.functional_anova import functional_anova
-from dashsearch.analysis.replicate_runs import best_curve, eta_squared, replicate_runs
+from dashsearch.analysis.replicate_runs import eta_squared, replicate_runs
+from dashsearch.analysis.variance import one_way
 from dashsearch.space.space import Factor, Space
 
 SPACE = Space(
@@ -19,9 +20,11 @@ SPACE = Space(
 
 def test_the_test_score_is_that_of_the_cell_that_leads_on_validation():
     run = pd.DataFrame({"val_map": [np.nan, 0.5, 0.4, 0.7], "test_map": [np.nan, 0.6, 0.9, 0.1]})
-    best, told = best_curve(run)
-    np.testing.assert_array_equal(best, [np.nan, 0.5, 0.5, 0.7])
-    np.testing.assert_array_equal(told, [np.nan, 0.6, 0.6, 0.1])
+    table = pd.DataFrame({"val_map": [0.7], "test_map": [0.1]})
+    runs = run.assign(arm="random", arm_seed=1, status="ok", cell=range(4))
+    (arm,) = replicate_runs(runs, table, SPACE, None)["arms"]
+    assert arm["selection"]["median"] == [None, 0.5, 0.5, 0.7]
+    assert arm["reported"]["median"] == [None, 0.6, 0.6, 0.1]
 
 
 def test_eta_squared_is_the_published_one():
@@ -30,6 +33,8 @@ def test_eta_squared_is_the_published_one():
     # Means 2 and 6 around 4: 16 of 20.
     assert eta_squared(scores, codes) == pytest.approx(0.8)
     assert np.isnan(eta_squared(scores[:2], np.array([0, 1])))
+    known = one_way([scores[:2], scores[2:4]])
+    assert eta_squared(scores, codes) == pytest.approx(known.eta_squared, rel=1e-12)
 
 
 def test_uniform_runs_of_all_cells_tell_the_exact_share():

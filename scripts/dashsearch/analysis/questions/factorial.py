@@ -104,6 +104,16 @@ def exact_shares(found: CellScores, space: Space, settings: AnalysisSettings) ->
     )
 
 
+def truth_of(
+    table: pd.DataFrame, space: Space, settings: AnalysisSettings
+) -> tuple[FunctionalAnova | None, str]:
+    """Analyse the reported score of a table of all cells, or say why that cannot be."""
+    try:
+        return exact_shares(cell_scores(table, space, settings.score), space, settings), ""
+    except TooFewScores as refusal:
+        return None, str(refusal)
+
+
 def factorial_findings(table: pd.DataFrame, space: Space, settings: AnalysisSettings) -> Findings:
     """Exact shares of the whole space and of its top cells, on both scores.
 
