@@ -4,8 +4,8 @@ from pathlib import Path
 
 from dashsearch.analysis.analyse import analyse
 from dashsearch.analysis.findings import write_findings
-from dashsearch.analysis.ledgers import analysis_note, read_ledgers
-from dashsearch.analysis.measured import read_measured
+from dashsearch.analysis.inputs.ledgers import analysis_note, read_ledgers
+from dashsearch.analysis.inputs.measured import read_measured
 from dashsearch.analysis.settings import AnalysisSettings
 from dashsearch.jobs import job
 from dashsearch.space.files import load_space

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from dashsearch.analysis.analyse import usable_ledger
 from dashsearch.analysis.findings import write_findings
-from dashsearch.analysis.ledgers import read_ledgers
+from dashsearch.analysis.inputs.ledgers import read_ledgers
 from dashsearch.analysis.questions.bias import bias_findings
 from dashsearch.analysis.questions.factorial import truth_of
 from dashsearch.analysis.settings import AnalysisSettings

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from dashsearch.analysis.analyse import analyse_transfer
-from dashsearch.analysis.clip_scores import read_clip_scores
 from dashsearch.analysis.findings import write_findings
-from dashsearch.analysis.ledgers import read_ledgers
+from dashsearch.analysis.inputs.clip_scores import read_clip_scores
+from dashsearch.analysis.inputs.ledgers import read_ledgers
 from dashsearch.analysis.settings import AnalysisSettings
 from dashsearch.jobs import job
 from dashsearch.space.files import load_space

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from dashsearch.analysis.findings import write_findings
-from dashsearch.analysis.ledgers import analysis_note, read_ledgers
+from dashsearch.analysis.inputs.ledgers import analysis_note, read_ledgers
 from dashsearch.analysis.questions.cross_task import cross_task_findings
 from dashsearch.analysis.settings import AnalysisSettings
 from dashsearch.jobs import job

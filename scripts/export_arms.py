@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from dashsearch.analysis.ledgers import read_ledgers
+from dashsearch.analysis.inputs.ledgers import read_ledgers
 from dashsearch.exports.deepcave import write_deepcave
 from dashsearch.exports.flat import with_costs, write_flat
 from dashsearch.exports.spaces import write_config_space

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from dashsearch.analysis.ledgers import read_ledgers
+from dashsearch.analysis.inputs.ledgers import read_ledgers
 from dashsearch.clips.splits import read_splits
 from dashsearch.clips.thumbnails import clip_strips
 from dashsearch.clips.window_index import read_marked_clips

@@ -17,7 +17,7 @@ from record import record  # noqa: E402
 
 from dashsearch.analysis.analyse import analyse_task  # noqa: E402
 from dashsearch.analysis.findings import write_findings  # noqa: E402
-from dashsearch.analysis.ledgers import analysis_note  # noqa: E402
+from dashsearch.analysis.inputs.ledgers import analysis_note  # noqa: E402
 from dashsearch.analysis.settings import AnalysisSettings  # noqa: E402
 from dashsearch.report.page import TaskReport, write_report  # noqa: E402
 from dashsearch.report.task import numbered  # noqa: E402

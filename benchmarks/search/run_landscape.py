@@ -24,7 +24,7 @@ sys.path[:0] = [str(ROOT / each) for each in ("scripts", "tests/unit", "benchmar
 
 from record import record  # noqa: E402
 
-from dashsearch.analysis.convergence import expected_best  # noqa: E402
+from dashsearch.analysis.convergence.curves import expected_best  # noqa: E402
 from dashsearch.factorial.table import FactorialTable, table_columns, write_factorial  # noqa: E402
 from dashsearch.search.propose import Arm  # noqa: E402
 from dashsearch.search.settings import ARM_SETTINGS, TERMS  # noqa: E402

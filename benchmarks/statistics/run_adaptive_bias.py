@@ -23,10 +23,10 @@ sys.path[:0] = [str(ROOT / each) for each in ("scripts", "benchmarks")]
 
 from record import record  # noqa: E402
 
-from dashsearch.analysis.adaptive_bias import arm_bias, exact_references  # noqa: E402
-from dashsearch.analysis.functional_anova import functional_anova  # noqa: E402
+from dashsearch.analysis.bias.adaptive_bias import arm_bias, exact_references  # noqa: E402
+from dashsearch.analysis.bias.share_estimates import quantities  # noqa: E402
 from dashsearch.analysis.settings import AnalysisSettings  # noqa: E402
-from dashsearch.analysis.share_estimates import quantities  # noqa: E402
+from dashsearch.analysis.variance.functional_anova import functional_anova  # noqa: E402
 from dashsearch.ledger.schema import Proposal  # noqa: E402
 from dashsearch.search.propose import Arm  # noqa: E402
 from dashsearch.search.table_runs import Evaluation, run_arm  # noqa: E402

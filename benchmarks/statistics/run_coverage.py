@@ -24,12 +24,12 @@ sys.path[:0] = [str(ROOT / each) for each in ("scripts", "benchmarks", "tests/un
 
 from record import record  # noqa: E402
 
-from dashsearch.analysis.decomposition import decompose  # noqa: E402
-from dashsearch.analysis.growth_laws import growth_laws  # noqa: E402
-from dashsearch.analysis.noise import noise_share  # noqa: E402
+from dashsearch.analysis.convergence.growth_laws import growth_laws  # noqa: E402
 from dashsearch.analysis.results import Interval  # noqa: E402
 from dashsearch.analysis.settings import AnalysisSettings  # noqa: E402
-from dashsearch.analysis.shares import distinct_cells, variance_shares  # noqa: E402
+from dashsearch.analysis.variance.decomposition import decompose  # noqa: E402
+from dashsearch.analysis.variance.noise import noise_share  # noqa: E402
+from dashsearch.analysis.variance.shares import distinct_cells, variance_shares  # noqa: E402
 from dashsearch.seeds import derive_seed  # noqa: E402
 from dashsearch.space.files import load_space  # noqa: E402
 from planted import PlantedTask, plant_task, planted_ledger  # noqa: E402

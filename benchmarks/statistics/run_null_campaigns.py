@@ -22,10 +22,10 @@ sys.path[:0] = [str(ROOT / each) for each in ("scripts", "benchmarks")]
 
 from record import record  # noqa: E402
 
-from dashsearch.analysis.cycles import cycles_test  # noqa: E402
-from dashsearch.analysis.divergence import agent_divergence  # noqa: E402
-from dashsearch.analysis.divergence_decay import divergence_over_time  # noqa: E402
-from dashsearch.analysis.proposals import runs_of  # noqa: E402
+from dashsearch.analysis.dynamics.cycles import cycles_test  # noqa: E402
+from dashsearch.analysis.dynamics.divergence import agent_divergence  # noqa: E402
+from dashsearch.analysis.dynamics.divergence_decay import divergence_over_time  # noqa: E402
+from dashsearch.analysis.dynamics.proposals import runs_of  # noqa: E402
 from dashsearch.analysis.settings import AnalysisSettings  # noqa: E402
 from dashsearch.seeds import derive_seed  # noqa: E402
 from dashsearch.space.files import load_space  # noqa: E402

@@ -19,8 +19,8 @@ sys.path[:0] = [str(ROOT / each) for each in ("scripts", "benchmarks")]
 from record import record  # noqa: E402
 from run_null_campaigns import LEVEL, rate  # noqa: E402
 
-from dashsearch.analysis.best_at import best_at  # noqa: E402
-from dashsearch.analysis.records import records_test  # noqa: E402
+from dashsearch.analysis.convergence.best_at import best_at  # noqa: E402
+from dashsearch.analysis.convergence.records import records_test  # noqa: E402
 from dashsearch.analysis.settings import AnalysisSettings  # noqa: E402
 from dashsearch.seeds import derive_seed  # noqa: E402
 

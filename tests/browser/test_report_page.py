@@ -5,7 +5,7 @@ import pytest
 from browser.conftest import WIDTHS, watched
 from dashsearch.analysis.analyse import analyse_task
 from dashsearch.analysis.findings import write_findings
-from dashsearch.analysis.ledgers import analysis_note
+from dashsearch.analysis.inputs.ledgers import analysis_note
 from dashsearch.analysis.settings import AnalysisSettings
 from dashsearch.report.clips import ClipExample
 from dashsearch.report.page import TaskReport, write_report

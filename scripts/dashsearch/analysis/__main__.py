@@ -8,16 +8,16 @@ from pathlib import Path
 import pandas as pd
 
 from dashsearch.analysis.analyse import QUESTIONS, analyse, analyse_transfer
-from dashsearch.analysis.any_ledger import ARCHITECTURE, PUBLISHED_FACTORS, read_any_ledger
-from dashsearch.analysis.clip_scores import read_clip_scores
 from dashsearch.analysis.findings import Findings, write_findings
-from dashsearch.analysis.group_table import is_group_table
-from dashsearch.analysis.measured import read_measured
+from dashsearch.analysis.inputs.any_ledger import ARCHITECTURE, PUBLISHED_FACTORS, read_any_ledger
+from dashsearch.analysis.inputs.clip_scores import read_clip_scores
+from dashsearch.analysis.inputs.measured import read_measured
 from dashsearch.analysis.questions.cross_task import cross_task_findings
 from dashsearch.analysis.questions.factorial import factorial_findings
 from dashsearch.analysis.questions.group_variance import group_findings
 from dashsearch.analysis.questions.variance import refuse_nothing
 from dashsearch.analysis.settings import AnalysisSettings
+from dashsearch.analysis.variance.group_table import is_group_table
 from dashsearch.errors import InputError
 from dashsearch.space.space import Space
 

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dashsearch.analysis.clip_scores import ClipScores
 from dashsearch.analysis.findings import Findings
-from dashsearch.analysis.measured import MeasuredSpace
+from dashsearch.analysis.inputs.clip_scores import ClipScores
+from dashsearch.analysis.inputs.measured import MeasuredSpace
 from dashsearch.analysis.questions.bias import bias_findings
 from dashsearch.analysis.questions.convergence import convergence_findings
 from dashsearch.analysis.questions.dynamics import dynamics_findings

@@ -23,7 +23,7 @@ def write_findings(
 ) -> None:
     """Write every document as strict JSON and every table as CSV (empty: no value) to `folder`.
 
-    `note` says what made them, from `dashsearch.analysis.ledgers.analysis_note`; it becomes
+    `note` says what made them, from `dashsearch.analysis.inputs.ledgers.analysis_note`; it becomes
     provenance.json.
     """
     folder = Path(folder)

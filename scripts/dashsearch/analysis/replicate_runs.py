@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dashsearch.analysis.adaptive_bias import exact_references
-from dashsearch.analysis.convergence import best_so_far
-from dashsearch.analysis.functional_anova import FunctionalAnova
+from dashsearch.analysis.bias.adaptive_bias import exact_references
+from dashsearch.analysis.bias.share_estimates import Quantity, quantities
+from dashsearch.analysis.convergence.curves import best_so_far
 from dashsearch.analysis.results import plain
-from dashsearch.analysis.share_estimates import Quantity, quantities
-from dashsearch.analysis.shares import group_codes
+from dashsearch.analysis.variance.functional_anova import FunctionalAnova
+from dashsearch.analysis.variance.shares import group_codes
 from dashsearch.space.space import Space
 
 # Of the runs of an arm: their median, and the band that nine in ten lie in.

@@ -9,8 +9,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from dashsearch.analysis.clip_scores import ClipScores, draw_clips, mean_average_precisions
-from dashsearch.analysis.family import holm
+from dashsearch.analysis.inference.family import holm
+from dashsearch.analysis.inputs.clip_scores import ClipScores, draw_clips, mean_average_precisions
 from dashsearch.analysis.results import Interval, TooFewScores
 from dashsearch.analysis.settings import CONFIDENCE, AnalysisSettings
 from dashsearch.errors import InputError

@@ -6,14 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dashsearch.analysis.adaptive_bias import arm_bias, compare, exact_references
-from dashsearch.analysis.functional_anova import functional_anova
+from dashsearch.analysis.bias.adaptive_bias import arm_bias, compare, exact_references
+from dashsearch.analysis.bias.random_effects import draw_variances
+from dashsearch.analysis.bias.share_estimates import Estimate, quantities, uniform_cells
+from dashsearch.analysis.bias.surrogate import fit_surrogate
 from dashsearch.analysis.questions.bias import bias_findings
-from dashsearch.analysis.random_effects import draw_variances
 from dashsearch.analysis.results import Interval, TooFewScores
 from dashsearch.analysis.settings import AnalysisSettings
-from dashsearch.analysis.share_estimates import Estimate, quantities, uniform_cells
-from dashsearch.analysis.surrogate import fit_surrogate
+from dashsearch.analysis.variance.functional_anova import functional_anova
 from dashsearch.search.propose import Arm
 from dashsearch.search.table_runs import Evaluation, run_arm
 from dashsearch.search.terms import Terms

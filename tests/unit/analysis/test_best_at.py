@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from dashsearch.analysis.best_at import best_at
-from dashsearch.analysis.paired_arms import area_difference, beats
+from dashsearch.analysis.convergence.best_at import best_at
+from dashsearch.analysis.convergence.paired_arms import area_difference, beats
+from dashsearch.analysis.inference.seed_intervals import interval_of_mean
 from dashsearch.analysis.results import TooFewScores
-from dashsearch.analysis.seed_intervals import interval_of_mean
 from dashsearch.analysis.settings import AnalysisSettings
 
 SETTINGS = AnalysisSettings(permutations=199, bootstraps=199)

@@ -3,10 +3,10 @@ import pandas as pd
 import pytest
 from scipy.stats import binomtest
 
-from dashsearch.analysis.change_point import change_points
-from dashsearch.analysis.growth_laws import start_sensitivity
+from dashsearch.analysis.convergence.change_point import change_points
+from dashsearch.analysis.convergence.growth_laws import start_sensitivity
+from dashsearch.analysis.convergence.segmentation import segment, smallest_penalty
 from dashsearch.analysis.results import TooFewScores
-from dashsearch.analysis.segmentation import segment, smallest_penalty
 from dashsearch.analysis.settings import AnalysisSettings
 from dashsearch.errors import InputError
 from dashsearch.space.space import Factor, Space

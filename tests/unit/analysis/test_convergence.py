@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashsearch.analysis.convergence import (
+from dashsearch.analysis.convergence.curves import (
     best_quantile,
     best_so_far,
     expected_best,

@@ -6,11 +6,11 @@ import pytest
 from scipy import stats
 
 from dashsearch.analysis.__main__ import main
-from dashsearch.analysis.cross_task import compare_tasks
-from dashsearch.analysis.group_means import draw_means, means_agreement, winner
-from dashsearch.analysis.label_permutation import label_permutation
+from dashsearch.analysis.inference.label_permutation import label_permutation
 from dashsearch.analysis.questions.cross_task import cross_task_findings
 from dashsearch.analysis.settings import AnalysisSettings
+from dashsearch.analysis.tasks.cross_task import compare_tasks
+from dashsearch.analysis.tasks.group_means import draw_means, means_agreement, winner
 from dashsearch.errors import InputError
 from dashsearch.space.space import Factor, Space
 from planted import plant_task, planted_ledger

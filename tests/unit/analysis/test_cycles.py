@@ -6,9 +6,14 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from dashsearch.analysis.cycles import cycles_of_runs, cycles_test, round_blocks, whitened_spectrum
-from dashsearch.analysis.phases import regularity_test, switch_test
-from dashsearch.analysis.proposals import runs_of
+from dashsearch.analysis.dynamics.cycles import (
+    cycles_of_runs,
+    cycles_test,
+    round_blocks,
+    whitened_spectrum,
+)
+from dashsearch.analysis.dynamics.phases import regularity_test, switch_test
+from dashsearch.analysis.dynamics.proposals import runs_of
 from dashsearch.analysis.results import TooFewScores
 from dashsearch.analysis.settings import AnalysisSettings
 from dashsearch.space.space import Factor, Space

@@ -3,12 +3,12 @@ import pytest
 from scipy import stats
 from statsmodels.formula.api import ols
 
-from dashsearch.analysis.decomposition import decompose
-from dashsearch.analysis.effects import effect_of_sums
-from dashsearch.analysis.nested_models import NestedModels
 from dashsearch.analysis.questions.variance import variance_findings
 from dashsearch.analysis.results import TooFewScores
 from dashsearch.analysis.settings import AnalysisSettings
+from dashsearch.analysis.variance.decomposition import decompose
+from dashsearch.analysis.variance.effects import effect_of_sums
+from dashsearch.analysis.variance.nested_models import NestedModels
 from dashsearch.space.space import Factor, Space
 from planted import plant_task, planted_ledger
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashsearch.analysis.distances import (
+from dashsearch.analysis.dynamics.distances import (
     GowerTables,
     nearest_past,
     step_lengths,

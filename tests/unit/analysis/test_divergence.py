@@ -9,9 +9,17 @@ from hypothesis.extra.numpy import arrays
 from scipy.spatial.distance import jensenshannon
 from scipy.stats import chi2_contingency
 
-from dashsearch.analysis.divergence import agent_divergence, arms_divergence, block_divergence
-from dashsearch.analysis.divergence_decay import divergence_over_time, fit_decay, window_edges
-from dashsearch.analysis.jensen_shannon import (
+from dashsearch.analysis.dynamics.divergence import (
+    agent_divergence,
+    arms_divergence,
+    block_divergence,
+)
+from dashsearch.analysis.dynamics.divergence_decay import (
+    divergence_over_time,
+    fit_decay,
+    window_edges,
+)
+from dashsearch.analysis.dynamics.jensen_shannon import (
     jensen_shannon_bits,
     permuted_tables,
     smallest_p,

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import entropy
 
-from dashsearch.analysis.dynamics import (
+from dashsearch.analysis.dynamics.entropy import (
     CONDITIONAL,
     chao_shen_bits,
     entropy_bits,

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashsearch.analysis.innovation import (
+from dashsearch.analysis.dynamics.innovation import (
     innovation_of_runs,
     new_best_rate,
     new_bests,

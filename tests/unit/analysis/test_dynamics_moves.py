@@ -6,8 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashsearch.analysis.moves import KINDS, architecture_moves, incumbents, uniform_move_shares
-from dashsearch.analysis.proposals import mean_intervals, share_intervals
+from dashsearch.analysis.dynamics.moves import (
+    KINDS,
+    architecture_moves,
+    incumbents,
+    uniform_move_shares,
+)
+from dashsearch.analysis.dynamics.proposals import mean_intervals, share_intervals
 from dashsearch.analysis.results import TooFewScores
 from dashsearch.analysis.settings import AnalysisSettings
 from dashsearch.errors import InputError

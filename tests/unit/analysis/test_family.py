@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.multitest import multipletests
 
-from dashsearch.analysis.family import holm
+from dashsearch.analysis.inference.family import holm
 
 
 def test_holm_adjusts_as_in_his_example():

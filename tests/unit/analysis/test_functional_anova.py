@@ -13,11 +13,16 @@ from statsmodels.formula.api import ols
 from statsmodels.stats.anova import anova_lm
 
 from dashsearch.analysis.__main__ import main
-from dashsearch.analysis.contrasts import columns_of, contrasts, main_effects, term_variances
-from dashsearch.analysis.functional_anova import functional_anova, seed_noise, top_scores
 from dashsearch.analysis.questions.factorial import cell_scores, exact_shares, factorial_findings
 from dashsearch.analysis.results import TooFewScores
 from dashsearch.analysis.settings import AnalysisSettings
+from dashsearch.analysis.variance.contrasts import (
+    columns_of,
+    contrasts,
+    main_effects,
+    term_variances,
+)
+from dashsearch.analysis.variance.functional_anova import functional_anova, seed_noise, top_scores
 from dashsearch.space.space import Factor, Space
 
 SPACE = Space(

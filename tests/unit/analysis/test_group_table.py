@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from dashsearch.analysis.__main__ import main
-from dashsearch.analysis.group_table import collapse, one_way_of_groups, read_group_table
-from dashsearch.analysis.two_way import two_way, two_way_of_groups
-from dashsearch.analysis.variance import one_way
+from dashsearch.analysis.variance.group_table import collapse, one_way_of_groups, read_group_table
+from dashsearch.analysis.variance.one_way import one_way
+from dashsearch.analysis.variance.two_way import two_way, two_way_of_groups
 
 ROOT = Path(__file__).parents[3]
 PUBLISHED = ROOT / "resources/published"

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from dashsearch.analysis.fitted_laws import fit_law
-from dashsearch.analysis.growth_laws import compare_laws
+from dashsearch.analysis.convergence.fitted_laws import fit_law
+from dashsearch.analysis.convergence.growth_laws import compare_laws
 from dashsearch.analysis.results import TooFewScores
 from dashsearch.analysis.settings import AnalysisSettings
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from dashsearch.analysis.intervals import log10_f_sf, log10_f_sf_series
+from dashsearch.analysis.inference.intervals import log10_f_sf, log10_f_sf_series
 
 
 @pytest.mark.parametrize(("f", "between", "within"), [(3, 2, 20), (9, 29, 400), (30, 11, 99_000)])

@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
 
-from dashsearch.analysis.ledgers import analysis_note, read_ledgers
+from dashsearch.analysis.inputs.ledgers import analysis_note, read_ledgers
 from dashsearch.analysis.settings import AnalysisSettings
 from dashsearch.errors import InputError
 from dashsearch.files import file_digest

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from scipy.optimize import lsq_linear
 
-from dashsearch.analysis.power_law import fit_power_law, log_spaced
-from dashsearch.analysis.power_law_null import power_law_null
+from dashsearch.analysis.convergence.power_law import fit_power_law, log_spaced
+from dashsearch.analysis.convergence.power_law_null import power_law_null
 from dashsearch.analysis.results import TooFewScores
 from dashsearch.errors import InputError
 

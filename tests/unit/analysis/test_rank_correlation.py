@@ -5,14 +5,17 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from dashsearch.analysis.rank_bootstrap import draw_rank_correlations, draw_within_correlations
-from dashsearch.analysis.rank_correlation import (
+from dashsearch.analysis.inference.rank_bootstrap import (
+    draw_rank_correlations,
+    draw_within_correlations,
+)
+from dashsearch.analysis.results import TooFewScores
+from dashsearch.analysis.validity.rank_correlation import (
     kendall,
     label_test,
     spearman,
     split_ranks,
 )
-from dashsearch.analysis.results import TooFewScores
 
 
 @pytest.fixture

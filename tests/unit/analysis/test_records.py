@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from dashsearch.analysis.records import count_records, poisson_binomial, records_test
+from dashsearch.analysis.convergence.records import count_records, poisson_binomial, records_test
 from dashsearch.analysis.results import TooFewScores, plain
 from dashsearch.analysis.settings import AnalysisSettings
 

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dashsearch.analysis.functional_anova import functional_anova
 from dashsearch.analysis.replicate_runs import eta_squared, replicate_runs
-from dashsearch.analysis.variance import one_way
+from dashsearch.analysis.variance.functional_anova import functional_anova
+from dashsearch.analysis.variance.one_way import one_way
 from dashsearch.space.space import Factor, Space
 
 SPACE = Space(

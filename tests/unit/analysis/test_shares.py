@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from dashsearch.analysis.settings import AnalysisSettings
-from dashsearch.analysis.shares import group_codes, primary_arm, variance_shares
+from dashsearch.analysis.variance.shares import group_codes, primary_arm, variance_shares
 from dashsearch.errors import InputError
 from dashsearch.space.space import Factor, Space
 from planted import plant_task, planted_ledger

@@ -6,7 +6,7 @@ import pytest
 from sklearn.metrics import average_precision_score
 
 from dashsearch.analysis.analyse import analyse_transfer
-from dashsearch.analysis.clip_scores import clip_scores_of, mean_average_precisions
+from dashsearch.analysis.inputs.clip_scores import clip_scores_of, mean_average_precisions
 from dashsearch.analysis.settings import AnalysisSettings
 from dashsearch.analysis.transfer import transfer_gaps
 from dashsearch.errors import InputError

@@ -7,7 +7,7 @@ from statsmodels.formula.api import ols
 from statsmodels.stats.anova import anova_lm
 
 from dashsearch.analysis.results import TooFewScores
-from dashsearch.analysis.two_way import two_way
+from dashsearch.analysis.variance.two_way import two_way
 
 # Moore & Krupat (1971), Sociometry 34: conformity by partner's status and authoritarianism, the
 # data set `Moore` of R's carData.

@@ -7,19 +7,19 @@ import pytest
 from scipy import stats
 
 from dashsearch.analysis.analyse import analyse
-from dashsearch.analysis.intervals import proportion_interval
-from dashsearch.analysis.reliability import noise_ceiling
-from dashsearch.analysis.representativeness import (
+from dashsearch.analysis.inference.intervals import proportion_interval
+from dashsearch.analysis.settings import AnalysisSettings
+from dashsearch.analysis.validity.rank_agreement import ALL_ARMS, validity
+from dashsearch.analysis.validity.reliability import noise_ceiling
+from dashsearch.analysis.validity.representativeness import (
     Stratum,
     level_statistic,
     level_tests,
     sample_tests,
     superiority,
 )
-from dashsearch.analysis.saturation import ceiling, top_spread
-from dashsearch.analysis.selected import selected_of_arms, selected_of_runs
-from dashsearch.analysis.settings import AnalysisSettings
-from dashsearch.analysis.validity import ALL_ARMS, validity
+from dashsearch.analysis.validity.saturation import ceiling, top_spread
+from dashsearch.analysis.validity.selected import selected_of_arms, selected_of_runs
 from dashsearch.space.space import Factor, Space
 from planted import plant_task, planted_ledger
 

@@ -11,9 +11,9 @@ from statsmodels.formula.api import ols
 from statsmodels.stats.anova import anova_lm
 from statsmodels.stats.oneway import anova_oneway, confint_effectsize_oneway
 
-from dashsearch.analysis.noise import noise_share
 from dashsearch.analysis.results import TooFewScores
-from dashsearch.analysis.variance import linear_share, log10_f_sf, one_way, share_interval
+from dashsearch.analysis.variance.noise import noise_share
+from dashsearch.analysis.variance.one_way import linear_share, log10_f_sf, one_way, share_interval
 from dashsearch.errors import InputError
 
 

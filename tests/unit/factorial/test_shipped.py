@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dashsearch.analysis.functional_anova import functional_anova
+from dashsearch.analysis.variance.functional_anova import functional_anova
 from dashsearch.factorial import FactorialBenchmark
 from dashsearch.factorial.benchmark import SHIPPED
 from dashsearch.factorial.table import check_complete

@@ -5,7 +5,7 @@ import pytest
 
 from dashsearch.analysis.analyse import analyse_task
 from dashsearch.analysis.findings import write_findings
-from dashsearch.analysis.ledgers import analysis_note
+from dashsearch.analysis.inputs.ledgers import analysis_note
 from dashsearch.analysis.settings import AnalysisSettings
 from dashsearch.files import read_json, write_json
 from dashsearch.report.clips import ClipExample

@@ -4,18 +4,18 @@ from typing import Any
 
 import pandas as pd
 
-from dashsearch.analysis.adaptive_bias import (
+from dashsearch.analysis.bias.adaptive_bias import (
     ArmBias,
     arm_bias,
     exact_references,
     sample_references,
 )
+from dashsearch.analysis.bias.share_estimates import Estimate, quantities, uniform_cells
 from dashsearch.analysis.findings import Findings
-from dashsearch.analysis.functional_anova import FunctionalAnova
 from dashsearch.analysis.results import interval_columns, plain
 from dashsearch.analysis.settings import AnalysisSettings
-from dashsearch.analysis.share_estimates import Estimate, quantities, uniform_cells
-from dashsearch.analysis.shares import distinct_cells, primary_arm
+from dashsearch.analysis.variance.functional_anova import FunctionalAnova
+from dashsearch.analysis.variance.shares import distinct_cells, primary_arm
 from dashsearch.space.space import Space
 
 COLUMNS = [

@@ -5,18 +5,23 @@ from typing import Any, TypeVar
 
 import pandas as pd
 
-from dashsearch.analysis.arms import (
+from dashsearch.analysis.convergence.arms import (
     arm_convergence,
     best_so_far_table,
     common_budgets,
     compare_at_equal_n,
 )
-from dashsearch.analysis.best_at import BestAtAnalysis, Column, best_at
-from dashsearch.analysis.change_point import ChangePoints, change_points, declared_positions
-from dashsearch.analysis.family import holm
+from dashsearch.analysis.convergence.best_at import BestAtAnalysis, Column, best_at
+from dashsearch.analysis.convergence.change_point import (
+    ChangePoints,
+    change_points,
+    declared_positions,
+)
+from dashsearch.analysis.convergence.growth_laws import growth_laws, start_sensitivity
+from dashsearch.analysis.convergence.records import records_test
 from dashsearch.analysis.findings import Findings
-from dashsearch.analysis.growth_laws import growth_laws, start_sensitivity
-from dashsearch.analysis.measured import MeasuredSpace
+from dashsearch.analysis.inference.family import holm
+from dashsearch.analysis.inputs.measured import MeasuredSpace
 from dashsearch.analysis.questions.convergence_tables import (
     arm_pairs_table,
     best_at_table,
@@ -24,7 +29,6 @@ from dashsearch.analysis.questions.convergence_tables import (
     growth_laws_table,
     records_table,
 )
-from dashsearch.analysis.records import records_test
 from dashsearch.analysis.results import TooFewScores, plain
 from dashsearch.analysis.settings import AnalysisSettings
 from dashsearch.space.space import Space

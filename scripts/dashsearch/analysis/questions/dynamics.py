@@ -5,16 +5,20 @@ from typing import Any
 
 import pandas as pd
 
-from dashsearch.analysis.cycles import RunCycles, cycles_of_runs
-from dashsearch.analysis.distances import step_lengths
-from dashsearch.analysis.divergence import GroupDivergence, agent_divergence, arms_divergence
-from dashsearch.analysis.divergence_decay import divergence_over_time
-from dashsearch.analysis.dynamics import entropy_by_agent
-from dashsearch.analysis.family import holm
+from dashsearch.analysis.dynamics.cycles import RunCycles, cycles_of_runs
+from dashsearch.analysis.dynamics.distances import step_lengths
+from dashsearch.analysis.dynamics.divergence import (
+    GroupDivergence,
+    agent_divergence,
+    arms_divergence,
+)
+from dashsearch.analysis.dynamics.divergence_decay import divergence_over_time
+from dashsearch.analysis.dynamics.entropy import entropy_by_agent
+from dashsearch.analysis.dynamics.innovation import innovation_of_runs
+from dashsearch.analysis.dynamics.moves import Moves, architecture_moves
+from dashsearch.analysis.dynamics.proposals import own_proposals
 from dashsearch.analysis.findings import Findings
-from dashsearch.analysis.innovation import innovation_of_runs
-from dashsearch.analysis.moves import Moves, architecture_moves
-from dashsearch.analysis.proposals import own_proposals
+from dashsearch.analysis.inference.family import holm
 from dashsearch.analysis.questions.dynamics_tables import (
     cycles_table,
     divergence_table,

@@ -5,12 +5,12 @@ from typing import Any
 
 import pandas as pd
 
-from dashsearch.analysis.cycles import RunCycles
-from dashsearch.analysis.distances import StepLengths
-from dashsearch.analysis.divergence import GroupDivergence
-from dashsearch.analysis.dynamics import ProposalEntropy
-from dashsearch.analysis.innovation import Innovation
-from dashsearch.analysis.moves import Moves
+from dashsearch.analysis.dynamics.cycles import RunCycles
+from dashsearch.analysis.dynamics.distances import StepLengths
+from dashsearch.analysis.dynamics.divergence import GroupDivergence
+from dashsearch.analysis.dynamics.entropy import ProposalEntropy
+from dashsearch.analysis.dynamics.innovation import Innovation
+from dashsearch.analysis.dynamics.moves import Moves
 from dashsearch.analysis.results import interval_columns
 
 INTERVAL = ("low", "high", "interval_kind")

@@ -8,7 +8,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dashsearch.analysis.findings import Findings
-from dashsearch.analysis.functional_anova import (
+from dashsearch.analysis.results import TooFewScores, interval_columns, plain
+from dashsearch.analysis.settings import AnalysisSettings
+from dashsearch.analysis.variance.functional_anova import (
     POOLED_ORDER,
     TOP_SHARE,
     FunctionalAnova,
@@ -17,8 +19,6 @@ from dashsearch.analysis.functional_anova import (
     seed_noise,
     top_scores,
 )
-from dashsearch.analysis.results import TooFewScores, interval_columns, plain
-from dashsearch.analysis.settings import AnalysisSettings
 from dashsearch.space.space import Space
 
 COLUMNS = [

@@ -7,13 +7,6 @@ import numpy as np
 import pandas as pd
 
 from dashsearch.analysis.findings import Findings
-from dashsearch.analysis.group_table import (
-    Deviation,
-    GroupTable,
-    collapse,
-    one_way_of_groups,
-    read_group_table,
-)
 from dashsearch.analysis.questions.variance_tables import (
     TWO_WAY_COLUMNS,
     Record,
@@ -23,7 +16,14 @@ from dashsearch.analysis.questions.variance_tables import (
     two_way_rows,
 )
 from dashsearch.analysis.results import TooFewScores, plain
-from dashsearch.analysis.two_way import two_way_of_groups
+from dashsearch.analysis.variance.group_table import (
+    Deviation,
+    GroupTable,
+    collapse,
+    one_way_of_groups,
+    read_group_table,
+)
+from dashsearch.analysis.variance.two_way import two_way_of_groups
 
 ONE_WAY_COLUMNS = (
     *("name", "groups", "n", "df_between", "df_within", "f", "p", "p_holm", "log10_p"),

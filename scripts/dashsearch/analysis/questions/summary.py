@@ -4,11 +4,11 @@ from typing import Any
 
 import pandas as pd
 
-from dashsearch.analysis.arms import arms_table, failures_table
+from dashsearch.analysis.convergence.arms import arms_table, failures_table
 from dashsearch.analysis.findings import Findings
 from dashsearch.analysis.results import plain
 from dashsearch.analysis.settings import AnalysisSettings
-from dashsearch.analysis.shares import primary_arm
+from dashsearch.analysis.variance.shares import primary_arm
 from dashsearch.space.space import Space
 
 

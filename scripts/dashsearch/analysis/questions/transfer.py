@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dashsearch.analysis.clip_scores import ClipScores
 from dashsearch.analysis.findings import Findings
+from dashsearch.analysis.inputs.clip_scores import ClipScores
 from dashsearch.analysis.results import TooFewScores, plain
 from dashsearch.analysis.settings import AnalysisSettings
 from dashsearch.analysis.transfer import BACKBONE, configuration_of, grid_of, transfer_gaps

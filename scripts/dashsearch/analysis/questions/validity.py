@@ -5,18 +5,18 @@ from typing import Any
 import pandas as pd
 
 from dashsearch.analysis.findings import Findings
-from dashsearch.analysis.reliability import noise_ceiling
-from dashsearch.analysis.representativeness import (
+from dashsearch.analysis.results import Interval, TooFewScores, interval_columns, plain
+from dashsearch.analysis.settings import AnalysisSettings
+from dashsearch.analysis.validity.rank_agreement import FactorSplit, Scope, scopes, validity
+from dashsearch.analysis.validity.reliability import noise_ceiling
+from dashsearch.analysis.validity.representativeness import (
     LevelTest,
     SampleTest,
     level_tests,
     sample_tests,
 )
-from dashsearch.analysis.results import Interval, TooFewScores, interval_columns, plain
-from dashsearch.analysis.saturation import saturation
-from dashsearch.analysis.selected import selected_of_arms, selected_of_runs
-from dashsearch.analysis.settings import AnalysisSettings
-from dashsearch.analysis.validity import FactorSplit, Scope, scopes, validity
+from dashsearch.analysis.validity.saturation import saturation
+from dashsearch.analysis.validity.selected import selected_of_arms, selected_of_runs
 from dashsearch.space.space import Space
 
 

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dashsearch.analysis.decomposition import decompose
 from dashsearch.analysis.findings import Findings
 from dashsearch.analysis.questions.variance_tables import (
     SHARE_COLUMNS,
@@ -20,7 +19,8 @@ from dashsearch.analysis.questions.variance_tables import (
 )
 from dashsearch.analysis.results import TooFewScores, plain
 from dashsearch.analysis.settings import AnalysisSettings
-from dashsearch.analysis.shares import (
+from dashsearch.analysis.variance.decomposition import decompose
+from dashsearch.analysis.variance.shares import (
     PUBLISHED_PAIR,
     ArmShares,
     distinct_cells,
@@ -28,7 +28,7 @@ from dashsearch.analysis.shares import (
     primary_arm,
     variance_shares,
 )
-from dashsearch.analysis.two_way import two_way
+from dashsearch.analysis.variance.two_way import two_way
 from dashsearch.space.space import Space
 
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import pandas as pd
 
-from dashsearch.analysis.family import holm
+from dashsearch.analysis.inference.family import holm
 from dashsearch.analysis.results import TooFewScores, plain
-from dashsearch.analysis.two_way import SumsOfSquares, TwoWay
+from dashsearch.analysis.variance.two_way import SumsOfSquares, TwoWay
 
 Record = dict[str, Any]
 SHARE_COLUMNS = (

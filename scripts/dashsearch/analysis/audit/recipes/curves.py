@@ -8,7 +8,7 @@ from dashsearch.analysis.audit.claims import Claim
 from dashsearch.analysis.audit.outcome import Check, Outcome
 from dashsearch.analysis.audit.published import Published
 from dashsearch.analysis.audit.wording import count, number, share
-from dashsearch.analysis.power_law import PowerLawFit, fit_power_law
+from dashsearch.analysis.convergence.power_law import PowerLawFit, fit_power_law
 from dashsearch.analysis.results import Interval
 from dashsearch.errors import InputError
 

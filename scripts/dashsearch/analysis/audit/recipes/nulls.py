@@ -13,8 +13,8 @@ from dashsearch.analysis.audit.published import Published
 from dashsearch.analysis.audit.recipes.curves import LOOSE_CEILING
 from dashsearch.analysis.audit.recipes.variance import shares_of
 from dashsearch.analysis.audit.wording import count, number, probability, share, span
-from dashsearch.analysis.intervals import share_interval
-from dashsearch.analysis.power_law import EXPONENTS, boxed_fits
+from dashsearch.analysis.convergence.power_law import EXPONENTS, boxed_fits
+from dashsearch.analysis.inference.intervals import share_interval
 from dashsearch.analysis.results import Interval
 from dashsearch.seeds import derive_seed
 

@@ -10,7 +10,7 @@ from dashsearch.analysis.audit.claims import Claim
 from dashsearch.analysis.audit.outcome import Check, Outcome
 from dashsearch.analysis.audit.published import Published
 from dashsearch.analysis.audit.wording import count, number, probability
-from dashsearch.analysis.records import poisson_binomial
+from dashsearch.analysis.convergence.records import poisson_binomial
 from dashsearch.analysis.results import Interval
 from dashsearch.errors import InputError
 

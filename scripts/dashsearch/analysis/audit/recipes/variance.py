@@ -11,9 +11,9 @@ from dashsearch.analysis.audit.claims import Claim
 from dashsearch.analysis.audit.outcome import Check, Outcome
 from dashsearch.analysis.audit.published import Design, Published
 from dashsearch.analysis.audit.wording import count, number, probability, span
-from dashsearch.analysis.group_table import GroupTable, one_way_of_groups, read_group_table
-from dashsearch.analysis.intervals import share_interval
+from dashsearch.analysis.inference.intervals import share_interval
 from dashsearch.analysis.results import Interval
+from dashsearch.analysis.variance.group_table import GroupTable, one_way_of_groups, read_group_table
 from dashsearch.errors import InputError
 
 # A share that shrinks by more than this when chance is taken off is mostly a matter of its design.

@@ -1,0 +1,1 @@
+"""What a sample that a policy chose says wrongly about the whole space."""

@@ -1,0 +1,1 @@
+"""What arms and their agents propose: breadth, steps, cycles, divergence."""

@@ -1,0 +1,1 @@
+"""What an analysis reads: ledgers, tables and measured spaces of anybody's."""

@@ -1,0 +1,1 @@
+"""Whether validation stands for test, and a sample for its space."""
