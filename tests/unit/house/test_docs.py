@@ -36,3 +36,10 @@ def test_links_lead_to_files_that_are_there(page):
     for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text()):
         if not target.startswith(("http://", "https://", "mailto:")):
             assert (page.parent / target).exists(), target
+
+
+def test_the_page_of_all_keys_is_that_of_the_schema(tmp_path):
+    page = tmp_path / "configuration.md"
+    script, schema = ROOT / "scripts/document_config.py", "resources/schemas/config.schema.json"
+    subprocess.run([sys.executable, script, ROOT / schema, page], check=True)
+    assert page.read_text() == (ROOT / "docs/configuration.md").read_text(), "run `make schema`"
