@@ -42,5 +42,8 @@ def plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
     if isinstance(value, np.ndarray | np.generic):
-        return plain(value.tolist())
+        # Long arrays of numbers need no look at each of them.
+        listed = value.tolist()
+        numeric = value.dtype.kind in "biuf"
+        return listed if numeric and bool(np.isfinite(value).all()) else plain(listed)
     return None if isinstance(value, float) and not math.isfinite(value) else value

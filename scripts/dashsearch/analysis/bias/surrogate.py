@@ -6,9 +6,9 @@ from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.linear_model import RidgeCV
 from sklearn.model_selection import GroupKFold, KFold, cross_val_predict
 
+from dashsearch.analysis.bias.ridge import LeaveOneOutRidge
 from dashsearch.analysis.inference.seed_intervals import expanded_interval
 from dashsearch.analysis.results import Interval, TooFewScores
 from dashsearch.analysis.settings import CONFIDENCE, SEEDS_FOR_BOOTSTRAP
@@ -17,7 +17,7 @@ from dashsearch.space.space import Space
 
 LEAST_SCORES = 20
 FOLDS = 5
-STRENGTHS = np.logspace(-2, 4, 13)
+STRENGTHS = tuple(np.logspace(-2, 4, 13).tolist())
 BACKBONE = "backbone"
 
 
@@ -193,13 +193,8 @@ def _share(
     return float(variances[inside].sum() / (variances.sum() + residual))
 
 
-def _ridge() -> RidgeCV:
-    """Return a ridge whose penalty leave-one-out validation chooses.
-
-    Of sklearn's two ways to the same errors, this one is the faster with many more cells than
-    columns.
-    """
-    return RidgeCV(alphas=STRENGTHS, gcv_mode="svd")
+def _ridge() -> LeaveOneOutRidge:
+    return LeaveOneOutRidge(STRENGTHS)
 
 
 def _r_squared(scores: NDArray[np.float64], predicted: NDArray[np.float64], mean: float) -> float:
