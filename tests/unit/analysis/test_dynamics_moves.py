@@ -173,3 +173,18 @@ def test_intervals_that_resampling_cannot_give():
     (none,) = share_intervals(np.zeros((20, 1), dtype=bool), one, rounds, 99, 1)
     assert none.low == 0 and none.high == pytest.approx(1 - 0.025 ** (1 / 4))
     assert math.isclose(none.high, 0.6024, abs_tol=1e-4)
+
+
+def test_the_order_of_rows_changes_no_interval():
+    rng = np.random.default_rng(3)
+    seeds = np.repeat([4, 2], 60)
+    rounds = np.tile(np.repeat(np.arange(12), 5), 2)
+    values = rng.integers(2, size=(120, 2)).astype(float)
+    order = np.lexsort([rounds, seeds])
+    mixed = rng.permutation(120)
+    expected, given_mixed, given_as_is = (
+        mean_intervals(values[rows], seeds[rows], rounds[rows], 99, 1)
+        for rows in (order, mixed, np.arange(120))
+    )
+    assert expected == given_mixed == given_as_is
+    assert None not in expected

@@ -183,10 +183,14 @@ def _numbered_rounds(
     """Return a place of each distinct pair of seed and round, and every place's pair's number.
 
     Pairs are numbered by seed, then round. One whole number a pair: unique rows take ten times as
-    long.
+    long; and in a ledger's own order there is nothing to sort.
     """
     span = int(rounds.max() - rounds.min()) + 1
     pairs = (seeds - seeds.min()) * span + (rounds - rounds.min())
+    steps = np.diff(pairs)
+    if (steps >= 0).all():
+        begins = np.append(True, steps > 0)
+        return np.flatnonzero(begins), np.cumsum(begins) - 1
     _, first, numbers = np.unique(pairs, return_index=True, return_inverse=True)
     return first, numbers
 
