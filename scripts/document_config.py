@@ -13,8 +13,8 @@ Made by `make schema` from `resources/schemas/config.schema.json`; do not edit. 
 wrong values stop a run before its first job. `config.yaml` is the default; others are in
 `resources/presets/`.
 """
-# In the order in which the data meet them; sections that are missing here follow in the schema's.
-FIRST = ("Tasks", "Arms")
+# Sections whose names end so come first, in this order; all others follow by name.
+FIRST = ("Task", "Arm")
 LIMITS = (
     ("minimum", "at least {}"),
     ("exclusiveMinimum", "above {}"),
@@ -33,8 +33,8 @@ def page(schema: Schema) -> str:
 
 
 def _order(name: str) -> tuple[int, str]:
-    endings = [place for place, first in enumerate(FIRST) if name.endswith(first[:-1])]
-    return (endings[0] if endings else len(FIRST), name)
+    endings = (place for place, ending in enumerate(FIRST) if name.endswith(ending))
+    return next(endings, len(FIRST)), name
 
 
 def _table(section: Schema) -> str:

@@ -1,5 +1,6 @@
 """Ridge regression whose penalty leave-one-out validation chooses, for many rows."""
 
+from collections.abc import Sequence
 from typing import Self
 
 import numpy as np
@@ -30,7 +31,7 @@ class LeaveOneOutRidge(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     Hastie, Tibshirani & Friedman (2009), *The Elements of Statistical Learning*, eq. 7.64.
     """
 
-    def __init__(self, alphas: tuple[float, ...] = (0.1, 1.0, 10.0)) -> None:
+    def __init__(self, alphas: Sequence[float]) -> None:
         self.alphas = alphas
 
     def fit(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> Self:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from dashsearch.analysis.dynamics.proposals import numbered_rounds, seeds_and_rounds
 from dashsearch.analysis.variance.shares import group_codes
 from dashsearch.space.space import Space
 
@@ -112,11 +113,10 @@ def unit_blocks(
     A unit is a round of a seed. Of more than `UNITS` rounds, neighbouring ones with the same labels
     are joined: permuting fewer, larger units is as valid.
     """
-    keys = rows[["arm_seed", "round"]].to_numpy(dtype=np.int64)
-    keys, unit = np.unique(keys, axis=0, return_inverse=True)
+    _, unit = numbered_rounds(*seeds_and_rounds(rows))
     label = pd.Index(labels).get_indexer(pd.Index(rows["agent"].astype(str)))
     kept = label >= 0
-    unit, label = _joined(unit.reshape(-1)[kept], label[kept], len(labels)), label[kept]
+    unit, label = _joined(unit[kept], label[kept], len(labels)), label[kept]
     codes = group_codes(rows["cell"].to_numpy(dtype=np.int64)[kept], space, factors)
     seen, code = np.unique(codes, return_inverse=True)
     shape = (int(unit.max()) + 1, len(labels), seen.size)

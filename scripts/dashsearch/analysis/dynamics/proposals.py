@@ -149,10 +149,11 @@ def share_intervals(
     trial, and Clopper and Pearson's limits hold.
     """
     intervals = mean_intervals(hits.astype(np.float64), seeds, rounds, bootstraps, seed)
-    if len(hits) == 0:
+    certain = np.flatnonzero(hits.all(axis=0) | ~hits.any(axis=0))
+    if len(hits) == 0 or certain.size == 0:
         return intervals
-    n = len(_numbered_rounds(seeds, rounds)[0])
-    for place in np.flatnonzero(hits.all(axis=0) | ~hits.any(axis=0)):
+    n = len(numbered_rounds(seeds, rounds)[0])
+    for place in certain:
         successes = n if hits[0, place] else 0
         exact = binomtest(successes, n).proportion_ci(CONFIDENCE, method="exact")
         intervals[place] = Interval(
@@ -171,13 +172,13 @@ def _clusters(
     values: NDArray[np.float64], seeds: NDArray[np.int64], rounds: NDArray[np.int64]
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Return each round's sums of values and number of proposals (last column), and its seed."""
-    first, numbers = _numbered_rounds(seeds, rounds)
+    first, numbers = numbered_rounds(seeds, rounds)
     columns = [*values.T, np.ones(len(values))]
     sums = [np.bincount(numbers, weights=each, minlength=len(first)) for each in columns]
     return np.stack(sums, axis=1).astype(np.float64), seeds[first]
 
 
-def _numbered_rounds(
+def numbered_rounds(
     seeds: NDArray[np.int64], rounds: NDArray[np.int64]
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return a place of each distinct pair of seed and round, and every place's pair's number.
