@@ -46,7 +46,7 @@ format: .venv/ready
 	$(BIN)/ruff format scripts tests benchmarks
 	$(BIN)/snakefmt Snakefile rules
 
-# Makes the config's JSON schema and its page in docs/ anew from the models in scripts/dashsearch/config.py.
+# Makes the config's JSON schema and its page in docs/ anew from the models in scripts/dashsearch/config/.
 schema: .venv/ready
 	PYTHONPATH=scripts $(BIN)/python -m dashsearch.config > resources/schemas/config.schema.json
 	$(BIN)/python scripts/document_config.py resources/schemas/config.schema.json docs/configuration.md

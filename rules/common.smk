@@ -3,10 +3,11 @@
 import json
 
 from dashsearch.clips.adapters import read_data_set
-from dashsearch.config import check_budgets, check_transfer, validate_config
+from dashsearch.config.validation import check_budgets, check_transfer, validate_config
 from dashsearch.errors import InputError
 from dashsearch.factorial.plan import part_of, shards_of
-from dashsearch.features.registry import load_registry
+from dashsearch.features.registry import load_registry, with_own_backbones
+from dashsearch.own_code import source_digest
 from dashsearch.search.agents.prices import check_prices
 from dashsearch.search.agents.secrets import check_keys
 from dashsearch.search.agents.settings import EMBEDDED_MODEL
@@ -58,6 +59,12 @@ try:
     check_transfer(config, SPACE)
     check_keys(config)
     check_prices(config, resource_path(config["agents"]["prices"]))
+    # Digests of the files of own policies: another file is another arm.
+    OWN_POLICIES = {
+        name: source_digest(f"arms.{name}.source", arm["source"])
+        for name, arm in config["arms"].items()
+        if arm["policy"] == "own"
+    }
     for name, path in config["tables"].items():
         config["tables"][name] = resource_path(path)
         if not Path(config["tables"][name]).is_file():
@@ -73,13 +80,21 @@ try:
     IS_TRAINED = config["evaluator"] == "train"
     TRAINER = TrainerSettings.of(config["training"]).identity if IS_TRAINED else "table"
     REGISTRY_FILE = resource_path("resources/backbones.yaml")
-    REGISTRY = load_registry(REGISTRY_FILE)
+    REGISTRY = with_own_backbones(
+        load_registry(REGISTRY_FILE), config["features"]["backbones"]
+    )
     # A table may be of any space; what is trained has to be known to the trainer.
     if IS_TRAINED:
         FACTORIAL_SPACE = part_of(
             SPACE, config["factorial"]["levels"], config["factorial"]["part"]
         )
-        check_space(SPACE, config["training"]["encoders"])
+        check_space(
+            SPACE,
+            {
+                "encoder": config["training"]["encoders"],
+                "loss": config["training"]["losses"],
+            },
+        )
         REGISTRY.require(SPACE.factor("backbone").levels)
     BACKBONES = SPACE.factor("backbone").levels if IS_TRAINED else ()
     for name, task in config["tasks"].items():

@@ -241,7 +241,10 @@ def get_arms_of(policy):
 def get_policy_settings(wildcards):
     """The policy's own settings: those of the arm that are not its terms."""
     arm = config["arms"][wildcards.arm]
-    return {name: value for name, value in arm.items() if name not in TERMS}
+    settings = {name: value for name, value in arm.items() if name not in TERMS}
+    if arm["policy"] == "own":
+        settings["sha256"] = OWN_POLICIES[wildcards.arm]
+    return settings
 
 
 # What the estimators are told; the policies of a config say which arms are unbiased samples.

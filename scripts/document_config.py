@@ -44,9 +44,14 @@ def _table(section: Schema) -> str:
         whole = value.get("default")
         # A section's defaults stand in its own table.
         default = "required" if key in required else "" if "$ref" in value else _code(whole)
-        meaning = value.get("description", "").replace("\n", " ").replace("|", "\\|")
+        meaning = _escaped(value.get("description", ""))
         rows.append(f"| `{key}` | {_kind(value)} | {default} | {meaning} |")
     return "\n".join(rows) + "\n"
+
+
+def _escaped(text: str) -> str:
+    """Keep what Markdown would take for a cell's end or for a tag."""
+    return text.replace("\n", " ").replace("|", "\\|").replace("<", "\\<")
 
 
 def _kind(value: Schema) -> str:

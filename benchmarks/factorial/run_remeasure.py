@@ -17,7 +17,7 @@ sys.path[:0] = [str(ROOT / each) for each in ("scripts", "benchmarks")]
 
 from record import record  # noqa: E402
 
-from dashsearch.config import validate_config  # noqa: E402
+from dashsearch.config.validation import validate_config  # noqa: E402
 from dashsearch.factorial import FactorialBenchmark  # noqa: E402
 from dashsearch.factorial.plan import FactorialPlan  # noqa: E402
 from dashsearch.training.proposals import train_proposals  # noqa: E402

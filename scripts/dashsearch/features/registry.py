@@ -9,8 +9,9 @@ from typing import Any, Literal, get_args
 import yaml
 
 from dashsearch.errors import InputError
+from dashsearch.own_code import source_digest
 
-Family = Literal["descriptor", "efficientnet", "transformers", "torchvision", "fusion"]
+Family = Literal["descriptor", "efficientnet", "transformers", "torchvision", "fusion", "own"]
 Sees = Literal["frame", "motion"]
 # Networks that a library loads and `features/networks/` runs.
 NETWORK_FAMILIES = ("transformers", "torchvision")
@@ -44,6 +45,8 @@ class Backbone:
         Which of a network's outputs is read: see its family's module.
     network
         What is run to get the features, if several backbones are read out of one run; else "".
+    source, sha256
+        Of a backbone that the user wrote, "<file>:<function>" and the digest of that file.
     multi
         Of a fusion, the backbones whose features are put side by side; nothing is extracted for it.
     """
@@ -63,11 +66,14 @@ class Backbone:
     takes: Takes = ""
     input_size: int = 0
     output: str = ""
+    source: str = ""
+    sha256: str = ""
 
     def identity(self) -> dict[str, Any]:
         """Return what decides the features, as plain data: all but the prose."""
         facts = asdict(self) | {"multi": list(self.multi)}
-        return {name: value for name, value in facts.items() if name not in PROSE}
+        left_out = PROSE if self.family == "own" else (*PROSE, "source", "sha256")
+        return {name: value for name, value in facts.items() if name not in left_out}
 
 
 @dataclass(frozen=True)
@@ -128,6 +134,24 @@ def load_registry(path: str | Path) -> Registry:
     return registry
 
 
+def with_own_backbones(registry: Registry, own: Mapping[str, Mapping[str, Any]]) -> Registry:
+    """Add the backbones that a user wrote: by name `source`, `sees` and `dimension`.
+
+    Raises
+    ------
+    InputError
+        If the registry has the name already, or the source names no file.
+    """
+    backbones = dict(registry.backbones)
+    for name, entry in own.items():
+        key = f"features.backbones.{name}"
+        if name in backbones:
+            raise InputError(f"config: {key} is in the registry already; choose another name.")
+        sha256 = source_digest(f"{key}.source", entry["source"])
+        backbones[name] = Backbone(name=name, family="own", sha256=sha256, **entry)
+    return Registry(backbones)
+
+
 def _check_fusion(backbone: Backbone, registry: Registry, where: str) -> None:
     """Check that a fusion names parts that are no fusions, and that its dimension is theirs."""
     if (backbone.family == "fusion") != bool(backbone.multi):
@@ -166,6 +190,11 @@ def _parse(entry: Mapping[str, Any], where: str) -> Backbone:
     ):
         if value not in allowed:
             raise InputError(f"{where}: {value!r} is unknown; use {' or '.join(allowed)}.")
+    if backbone.family == "own":
+        raise InputError(
+            f"{where}: {backbone.name}: a backbone of your own belongs into the config, under "
+            "features.backbones; move it there."
+        )
     loaded = backbone.family in NETWORK_FAMILIES
     if loaded != bool(backbone.model and backbone.takes):
         raise InputError(

@@ -20,6 +20,7 @@ POLICIES: Mapping[str, tuple[str, str]] = {
     "gp": ("optuna_search", "gaussian_process"),
     "smac": ("forest", "ForestSearch"),
     "bohb_style": ("hyperband", "HyperbandSearch"),
+    "own": ("own", "OwnPolicy"),
 }
 # One sequence over all rounds; every other policy draws anew in every round.
 WHOLE_SEQUENCE = ("designed",)

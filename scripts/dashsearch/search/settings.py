@@ -137,6 +137,16 @@ class BohbStyleArm(AdaptiveArm):
     ] = 3
 
 
+class OwnArm(AdaptiveArm):
+    """A policy of your own: docs/extending.md."""
+
+    policy: Literal["own"]
+    source: Annotated[str, Field(description="<file>:<class>")]
+    settings: Annotated[
+        dict[str, str | int | float | bool | None], Field(description="what it is built with")
+    ] = Field(default={})
+
+
 class AgentsArm(AdaptiveArm):
     """Language models, alone or together, and classical policies beside them.
 
@@ -172,6 +182,7 @@ AnyArm = Annotated[
     | GaussianProcessArm
     | SmacArm
     | BohbStyleArm
+    | OwnArm
     | AgentsArm,
     Field(discriminator="policy"),
 ]
@@ -186,6 +197,7 @@ ARM_SETTINGS: dict[str, type[ArmSettings]] = {
     "gp": GaussianProcessArm,
     "smac": SmacArm,
     "bohb_style": BohbStyleArm,
+    "own": OwnArm,
     "agents": AgentsArm,
 }
 # What an arm has beside the settings that its policy is built with.

@@ -62,15 +62,15 @@ OPTIONAL = (*OPTIONAL_NAMES, *OPTIONAL_NUMBERS)
 ARCHITECTURE = ("backbone", "encoder", "pooling")
 
 
-def check_space(space: Space, encoders: Collection[str] = ()) -> None:
+def check_space(space: Space, own: Mapping[str, Collection[str]] | None = None) -> None:
     """Check that the trainer can train every cell of a space.
 
     Backbones are not checked here: the registry of the features knows them.
 
     Parameters
     ----------
-    encoders
-        Names of the user's own encoders.
+    own
+        Names of the user's own levels, by factor.
 
     Raises
     ------
@@ -93,8 +93,8 @@ def check_space(space: Space, encoders: Collection[str] = ()) -> None:
                 f"write {group}, so that shares of variance mean the same everywhere."
             )
         for level in factor.levels:
-            own = factor.name == "encoder" and level in encoders
-            expected = "" if own else _expected(factor.name, level)
+            is_own = level in (own or {}).get(factor.name, ())
+            expected = "" if is_own else _expected(factor.name, level)
             if expected:
                 raise InputError(
                     f"space {space.name}: factor {factor.name} has the level {level!r}, which the "

@@ -7,6 +7,9 @@ and negatives by 1 - alpha, label smoothing has a smoothing, and binary cross-en
 positive weight w multiplies the loss of positives. A task of two classes has one logit, the log
 odds of its second class; tasks of more have one a class, and no class weights.
 
+A loss that the user wrote takes the place of the formula in the rows of its experiments: a function
+of one experiment's logits, (B,) or (B, C) float64, and labels, (B,) int64, that returns (B,).
+
 References
 ----------
 Lin et al. (2017), *Focal Loss for Dense Object Detection*, ICCV, equation 5; Szegedy et al. (2016),
@@ -14,12 +17,13 @@ Lin et al. (2017), *Focal Loss for Dense Object Detection*, ICCV, equation 5; Sz
 """
 
 from collections.abc import Sequence
-from dataclasses import astuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from dashsearch.errors import InputError
+from dashsearch.own_code import load_callable
 from dashsearch.training.recipe import LossConstants
 
 
@@ -33,12 +37,14 @@ class StackedLoss:
     """
 
     def __init__(self, constants: Sequence[LossConstants], device: torch.device) -> None:
-        table = torch.tensor([astuple(each) for each in constants], dtype=torch.float64)
-        self._table = table.to(device)
+        numbers = [(each.gamma, each.positive, each.negative, each.smoothing) for each in constants]
+        self._table = torch.tensor(numbers, dtype=torch.float64, device=device)
+        self._sources = [each.source for each in constants]
 
     def keep(self, rows: Tensor) -> None:
         """Go on with some of the experiments, by their places."""
         self._table = self._table[rows]
+        self._sources = [self._sources[row] for row in rows.tolist()]
 
     def __call__(self, logit: Tensor, label: Tensor) -> Tensor:
         """Return losses (E, B) in nats, float64.
@@ -52,6 +58,17 @@ class StackedLoss:
         """
         # In float64 a handful of numbers cost nothing, and rounding never depends on the stack.
         logit = logit.double()
+        if not any(self._sources):
+            return self._formula(logit, label)
+        losses = self._formula(logit, label).unbind()
+        return torch.stack(
+            [
+                _own_loss(source, logit[row].clone(), label[row].clone()) if source else losses[row]
+                for row, source in enumerate(self._sources)
+            ]
+        )
+
+    def _formula(self, logit: Tensor, label: Tensor) -> Tensor:
         gamma, positive, negative, smoothing = self._table.T.unsqueeze(-1)
         if logit.ndim == 2:
             truth = label.double()
@@ -68,3 +85,15 @@ class StackedLoss:
         others = log_share.exp().scatter(-1, label.unsqueeze(-1), 0.0).sum(dim=-1)
         discounted: Tensor = others.pow(gamma) * entropy
         return discounted
+
+
+def _own_loss(source: str, logit: Tensor, label: Tensor) -> Tensor:
+    """Ask a user's loss about one experiment; InputError if it gives no loss a window."""
+    loss = load_callable("training.losses", source)(logit, label)
+    if not isinstance(loss, Tensor) or loss.shape != label.shape:
+        raise InputError(
+            f"config: training.losses: {source} has to return a tensor of one loss a window, "
+            f"{tuple(label.shape)}, but it returned {getattr(loss, 'shape', type(loss).__name__)}; "
+            "correct it."
+        )
+    return loss.double()

@@ -46,12 +46,15 @@ class LossConstants:
         Weights of windows with label 1 and 0; two classes only.
     smoothing
         Share of the target that is spread evenly over all classes.
+    source
+        Of a loss that the user wrote, "<file>:<function>", instead of the formula; else "".
     """
 
     gamma: float = 0.0
     positive: float = 1.0
     negative: float = 1.0
     smoothing: float = 0.0
+    source: str = ""
 
 
 LOSSES: Mapping[str, Callable[[TrainerSettings], LossConstants]] = {
@@ -97,15 +100,17 @@ def resolve(cell: Cell, settings: TrainerSettings) -> Recipe:
         If the cell names an unknown encoder, pooling or loss.
     """
     sources = {name: source for name, source, _ in settings.encoders}
-    for factor, own_names in NAMES.items():
-        known = (*own_names, *sources) if factor == "encoder" else own_names
+    losses = {name: source for name, source, _ in settings.losses}
+    own_parts = {"encoder": sources, "loss": losses}
+    for factor, names in NAMES.items():
+        known = (*names, *own_parts.get(factor, ()))
         if factor in cell and cell[factor] not in known:
             raise InputError(
                 f"{factor} {cell[factor]!r} is not one that the trainer knows; "
                 f"use {', '.join(known)}."
             )
-    names = {field.name for field in fields(TrainerSettings)}
-    own: dict[str, Any] = {name: cell[name] for name in cell if name in names}
+    settable = {field.name for field in fields(TrainerSettings)}
+    own: dict[str, Any] = {name: cell[name] for name in cell if name in settable}
     settings = replace(settings, **own)
     encoder = str(cell["encoder"])
     return Recipe(
@@ -117,7 +122,7 @@ def resolve(cell: Cell, settings: TrainerSettings) -> Recipe:
             sources.get(encoder, ""),
             float(cell["dropout"]) if encoder in sources else 0.0,
         ),
-        loss=LOSSES[str(cell["loss"])](settings),
+        loss=_loss_of(str(cell["loss"]), losses, settings),
         dropout=float(cell["dropout"]),
         feature_dropout=settings.feature_dropout,
         learning_rate=float(cell["learning_rate"]),
@@ -130,6 +135,10 @@ def resolve(cell: Cell, settings: TrainerSettings) -> Recipe:
         epochs=settings.epochs,
         sequence_length=settings.sequence_length,
     )
+
+
+def _loss_of(name: str, own: Mapping[str, str], settings: TrainerSettings) -> LossConstants:
+    return LossConstants(source=own[name]) if name in own else LOSSES[name](settings)
 
 
 def at_fidelity(cell: Cell, fidelity: float, settings: TrainerSettings) -> Cell:

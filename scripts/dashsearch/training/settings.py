@@ -5,16 +5,18 @@ Nothing here imports torch, so that proposals can name the trainer without loadi
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from pathlib import Path
 from typing import Any, Literal, Self
 
-from dashsearch.errors import InputError
-from dashsearch.files import digest, file_digest
+from dashsearch.files import digest
+from dashsearch.own_code import source_digest
 
 # Part of every experiment's identity: raise it whenever the same cell and seed may score otherwise.
 TRAINER_VERSION = "trainer/2"
 
 Cell = Mapping[str, str | int | float]
+# A name, its "<file>:<name>" and the SHA-256 of that file.
+OwnPart = tuple[str, str, str]
+OWN_PARTS = ("encoders", "losses")
 Schedule = Literal["cosine", "linear", "constant"]
 
 
@@ -61,8 +63,8 @@ class TrainerSettings:
         are scored. None: all epochs.
     curve_epochs
         Epochs after which the validation mAP is kept as a learning curve.
-    encoders
-        Encoders of the user's: name, "<file>:<class>", SHA-256 of the file.
+    encoders, losses
+        Of the user's: name, "<file>:<name>", SHA-256 of the file.
     """
 
     epochs: int = 20
@@ -82,7 +84,8 @@ class TrainerSettings:
     precision: Literal["float32", "bfloat16"] = "float32"
     patience: int | None = None
     curve_epochs: tuple[int, ...] = ()
-    encoders: tuple[tuple[str, str, str], ...] = ()
+    encoders: tuple[OwnPart, ...] = ()
+    losses: tuple[OwnPart, ...] = ()
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> Self:
@@ -91,14 +94,15 @@ class TrainerSettings:
         Raises
         ------
         InputError
-            If a user's encoder is not <file>:<class>, or the file does not exist.
+            If a user's encoder or loss is not <file>:<name>, or the file does not exist.
         """
         own = {each.name: config[each.name] for each in fields(cls)}
         own["curve_epochs"] = tuple(own["curve_epochs"])
-        own["encoders"] = tuple(
-            (name, source, _digest_of_source(name, source))
-            for name, source in sorted(own["encoders"].items())
-        )
+        for kind in OWN_PARTS:
+            own[kind] = tuple(
+                (name, source, source_digest(f"training.{kind}.{name}", source))
+                for name, source in sorted(own[kind].items())
+            )
         return cls(**own)
 
     @property
@@ -107,20 +111,13 @@ class TrainerSettings:
         return f"{TRAINER_VERSION}-{digest(self.facts())}"
 
     def facts(self) -> dict[str, Any]:
-        """Return the settings as plain data; an encoder is its name and its file's digest."""
-        encoders = [[name, sha256] for name, _, sha256 in self.encoders]
-        return {**asdict(self), "curve_epochs": list(self.curve_epochs), "encoders": encoders}
-
-
-def _digest_of_source(name: str, source: str) -> str:
-    """Return the SHA-256 of a user's file; InputError if there is none."""
-    path, colon, kind = source.rpartition(":")
-    if not colon or not kind.isidentifier() or not Path(path).is_file():
-        raise InputError(
-            f"config: training.encoders.{name} is {source!r}; write <file>:<class> with a Python "
-            "file that exists."
-        )
-    return file_digest(path)
+        """Return the settings as plain data; a user's part is its name and its file's digest."""
+        facts = {**asdict(self), "curve_epochs": list(self.curve_epochs)}
+        for kind in OWN_PARTS:
+            facts[kind] = [[name, sha256] for name, _, sha256 in getattr(self, kind)]
+        if not facts["losses"]:  # younger than the identities of earlier experiments
+            del facts["losses"]
+        return facts
 
 
 @dataclass(frozen=True)

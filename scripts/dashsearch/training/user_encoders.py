@@ -1,49 +1,35 @@
 """Encoders that a user wrote: any `torch.nn.Module` of one experiment, trained one at a time.
 
-The file belongs to the campaign and is run as it is, like the Snakefile; nothing that a model
-proposes is ever run. The class is built with (hidden_size, layers, dropout), a probability, and
+The class is built with (hidden_size, layers, dropout), a probability, and
 maps (B, T, H) and a mask (B, T), True where a frame is valid, to (B, T, H). It need not know of
 stacks: its parameters are stacked like all others, and each experiment's forward pass is computed
 by itself, with a random state that depends on its seed and the step alone.
 """
-
-import importlib.util
-from functools import cache
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
 from dashsearch.errors import InputError
+from dashsearch.own_code import load_callable
 from dashsearch.seeds import derive_seed
 from dashsearch.training.recipe import Architecture
 from dashsearch.training.stacked.dropout import Dropout
 
 
-@cache
-def load_class(path: str, name: str) -> type[nn.Module]:
-    """Load a class from a file.
+def load_class(source: str) -> type[nn.Module]:
+    """Load a class of modules from "<file>:<class>".
 
     Raises
     ------
     InputError
-        If the file cannot be run, or has no such class of modules.
+        If the file cannot be run, or has no such class.
     """
-    where = f"config: training.encoders: {path}:{name}"
-    spec = importlib.util.spec_from_file_location(f"user_encoders.{Path(path).stem}", path)
-    if spec is None or spec.loader is None or not Path(path).is_file():
-        raise InputError(f"{where}: there is no Python file {path}; correct the path.")
-    module = importlib.util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        raise InputError(
-            f"{where}: the file cannot be run ({type(error).__name__}: {error}); correct it."
-        ) from error
-    found = getattr(module, name, None)
+    found = load_callable("training.encoders", source)
     if not (isinstance(found, type) and issubclass(found, nn.Module)):
-        raise InputError(f"{where}: it defines no torch.nn.Module {name}; correct the name.")
+        raise InputError(
+            f"config: training.encoders: {source} is no torch.nn.Module; name a class that is one."
+        )
     return found
 
 
@@ -96,7 +82,6 @@ def build(architecture: Architecture, dropout: Dropout) -> OneByOne:
     InputError
         As `load_class` and `OneByOne`.
     """
-    path, _, name = architecture.source.rpartition(":")
-    kind = load_class(path, name)
+    kind = load_class(architecture.source)
     sizes = (architecture.hidden_size, architecture.layers)
     return OneByOne(kind(*sizes, architecture.source_dropout), dropout)

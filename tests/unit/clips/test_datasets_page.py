@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from dashsearch.clips.adapters import ADAPTERS
-from dashsearch.config import validate_config
+from dashsearch.config.validation import validate_config
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs/datasets.md").read_text()

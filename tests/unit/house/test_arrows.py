@@ -7,8 +7,8 @@ import pytest
 
 LIBRARY = Path(__file__).parents[3] / "scripts/dashsearch"
 GROUND = {
-    *("errors", "faults", "files", "hdf5", "jobs", "progress", "provenance", "ranking", "seeds"),
-    *("strict", "tables", "torchvision_shim"),
+    *("errors", "faults", "files", "hdf5", "jobs", "own_code", "progress", "provenance"),
+    *("ranking", "seeds", "strict", "tables", "torchvision_shim"),
 }
 ARROWS = {
     "space": set(),

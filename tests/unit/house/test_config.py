@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from dashsearch.config import Config, check_budgets, validate_config
+from dashsearch.config.settings import Config
+from dashsearch.config.validation import check_budgets, validate_config
 from dashsearch.errors import InputError
 from dashsearch.space.space import Factor, Space
 

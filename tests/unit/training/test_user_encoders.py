@@ -104,8 +104,8 @@ def test_it_trains_in_a_round_with_workers(make_world, own, settings_of, tmp_pat
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        ("Missing", "it defines no torch.nn.Module Missing"),
-        ("NOT_A_MODULE", "it defines no torch.nn.Module NOT_A_MODULE"),
+        ("Missing", "it defines no class or function Missing"),
+        ("NOT_A_MODULE", "it defines no class or function NOT_A_MODULE"),
         ("Normed", "encoder Normed has buffers"),
     ],
 )
@@ -123,11 +123,11 @@ def test_a_file_that_cannot_be_run_is_a_sentence(make_world, own, settings_of, t
 
 
 def test_a_config_names_a_file_that_exists_and_its_content_is_its_identity(tmp_path):
-    from dashsearch.config import Training  # noqa: PLC0415
+    from dashsearch.config.settings import Training  # noqa: PLC0415
 
     path = tmp_path / "mine.py"
     config = {**Training().model_dump(), "encoders": {"mine": f"{path}:LSTM"}}
-    with pytest.raises(InputError, match=r"training\.encoders\.mine is .*; write <file>:<class>"):
+    with pytest.raises(InputError, match=r"training\.encoders\.mine is .*; write <file>:<name>"):
         TrainerSettings.of(config)
     path.write_text(SOURCE)
     first = TrainerSettings.of(config).identity

@@ -4,22 +4,15 @@ The models below are the schema; `resources/schemas/config.schema.json` is made 
 editors and the workflow catalog. A key that no model knows is an error.
 """
 
-import difflib
-import json
-from collections.abc import Mapping
-from math import prod
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from dashsearch.clips.adapters import ADAPTERS, DataSetTask
+from dashsearch.clips.adapters import DataSetTask
 from dashsearch.clips.settings import TaskSettings, Windows
-from dashsearch.errors import InputError
 from dashsearch.factorial.settings import Factorial, ReplicateRuns
-from dashsearch.search.agents.settings import AGENT_SETTINGS, AgentCalls
-from dashsearch.search.policies.grid import grid_places
-from dashsearch.search.settings import ARM_SETTINGS, AnyArm
-from dashsearch.space.space import Space
+from dashsearch.search.agents.settings import AgentCalls
+from dashsearch.search.settings import AnyArm
 from dashsearch.strict import StrictModel
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
@@ -96,6 +89,9 @@ class Training(StrictModel):
     encoders: Annotated[
         dict[Name, str], Field(description="encoders of your own: name to <file>:<class>")
     ] = Field(default={})
+    losses: Annotated[
+        dict[Name, str], Field(description="losses of your own: name to <file>:<function>")
+    ] = Field(default={})
     device: Literal["cpu", "cuda"] = "cpu"
     stack_size: Annotated[
         int | None, Field(ge=1, description="experiments trained together; null: measured")
@@ -112,6 +108,19 @@ class Training(StrictModel):
     ] = 0.0
 
 
+class OwnBackbone(StrictModel):
+    """A backbone of your own: docs/extending.md."""
+
+    source: Annotated[
+        str, Field(description="<file>:<function> of a frame, or of a frame and the previous one")
+    ]
+    sees: Annotated[
+        Literal["frame", "motion"],
+        Field(description="what a frame's features depend on; motion: also the previous frame"),
+    ]
+    dimension: Annotated[int, Field(ge=1, description="length of a frame's feature vector")]
+
+
 class Features(StrictModel):
     """Where the networks of the backbones run, and where their weights come from."""
 
@@ -122,6 +131,9 @@ class Features(StrictModel):
     weights_dir: Annotated[
         str | None, Field(description="folder of weights on a node without network; null: the hub")
     ] = None
+    backbones: Annotated[
+        dict[Name, OwnBackbone], Field(description="of your own, beside those of the registry")
+    ] = Field(default={})
 
 
 class Analysis(StrictModel):
@@ -245,145 +257,3 @@ class Config(StrictModel):
                     f"arms.{name}.budget_usd never ends without a price; set training.usd_per_hour"
                 )
         return self
-
-
-def validate_config(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """Check a config and fill in its defaults.
-
-    Returns
-    -------
-    dict
-        Plain data with every key present.
-
-    Raises
-    ------
-    InputError
-        Names the first wrong key by its path, what is wrong with it, and how many more there are.
-    """
-    try:
-        config = Config.model_validate(dict(raw))
-    except ValidationError as error:
-        problems = [_sentence(problem) for problem in error.errors(include_url=False)]
-        more = f" ({len(problems) - 1} more after this one)" if len(problems) > 1 else ""
-        raise InputError(f"config: {problems[0]}{more}.") from None
-    return config.model_dump()
-
-
-def check_budgets(config: Mapping[str, Any], space: Space) -> None:
-    """Check that no arm asks for more than the space, or its part of it, can give.
-
-    Raises
-    ------
-    InputError
-        Names the arm, its budget and the number of cells.
-    """
-    for name, arm in config["arms"].items():
-        budget = arm["rounds"] * arm["experiments_per_round"]
-        cells = space.size
-        if arm["policy"] == "grid":
-            try:
-                cells = prod(map(len, grid_places(space, arm["levels"])))
-            except InputError as error:
-                raise InputError(f"config: arms.{name}.levels: {error}") from None
-        if arm["policy"] in NEVER_REPEATS and budget > cells:
-            raise InputError(
-                f"config: arms.{name}: rounds x experiments_per_round is {budget}, but there are "
-                f"{cells} cells and {arm['policy']} never repeats one; lower the budget."
-            )
-        if arm["policy"] == "bohb_style" and "epochs" in space.names:
-            raise InputError(
-                f"config: arms.{name}: bohb_style decides on the epochs itself, but they are a "
-                f"factor of space {space.name}; use another policy or another space."
-            )
-
-
-def check_transfer(config: Mapping[str, Any], space: Space) -> None:
-    """Check that there are backbones to exchange, if a transfer check is asked for.
-
-    Raises
-    ------
-    InputError
-        If the space has one backbone only.
-    """
-    top = config["transfer"]["top"]
-    if top and len(space.factor("backbone").levels) < 2:
-        raise InputError(
-            f"config: transfer.top is {top}, but space {space.name} has one backbone, so there is "
-            "none to exchange it for; set transfer.top to 0."
-        )
-
-
-def _sentence(problem: Mapping[str, Any]) -> str:
-    """Say what is wrong with one key, and what would be right."""
-    path = ".".join(str(part) for part in _keys(problem["loc"]))
-    return f"{path}: {_complaint(problem)}" if path else _complaint(problem)
-
-
-def _complaint(problem: Mapping[str, Any]) -> str:
-    kind, context = problem["type"], problem.get("ctx", {})
-    if kind == "extra_forbidden":
-        known = _known_keys(problem["loc"][:-1])
-        close = difflib.get_close_matches(str(problem["loc"][-1]), known, n=1)
-        return "unknown key; " + (
-            f"did you mean {close[0]}" if close else f"use {', '.join(known)}"
-        )
-    if kind == "union_tag_invalid":
-        expected = context["expected_tags"].replace("', '", "' or '")
-        return f"{context['discriminator']} is {context['tag']!r}; use {expected}"
-    if kind == "union_tag_not_found":
-        return f"{context['discriminator']} is missing; add it"
-    fixed = {
-        "missing": "is missing; add it",
-        "string_pattern_mismatch": (
-            "use a name of lower-case letters, digits and _ that starts with a letter"
-        ),
-        "value_error": str(context.get("error", "")),
-    }
-    message = problem["msg"][0].lower() + problem["msg"][1:]
-    return fixed.get(kind, f"{message}, but it is {problem['input']!r}")
-
-
-_UNION_MEMBERS: dict[str, type[StrictModel]] = {
-    "embedded": EmbeddedTask,
-    **{source: settings for source, (settings, _) in ADAPTERS.items()},
-    **ARM_SETTINGS,
-}
-_UNIONS = ("tasks", "arms")
-# Policies that run out of cells at the end of a space, or of a grid.
-NEVER_REPEATS = ("random", "grid", "evolution", "local_search", "smac")
-
-
-def _keys(location: tuple[str | int, ...]) -> list[str | int]:
-    """Drop what pydantic adds to a location: the chosen member of a union, and "[key]"."""
-    return [
-        part
-        for place, part in enumerate(location)
-        if part != "[key]"
-        and not (place == 2 and location[0] in _UNIONS)
-        and not (place == 5 and location[3:4] == ("agents",))
-    ]
-
-
-def _known_keys(location: tuple[str | int, ...]) -> list[str]:
-    """Return the keys that a part of the config may have."""
-    model: type[StrictModel] = Config
-    if location[3:4] == ("agents",) and len(location) > 5:
-        return list(AGENT_SETTINGS[str(location[5])].model_fields)
-    for place, part in enumerate(location):
-        in_union = location[0] in _UNIONS
-        if place == 2 and in_union:
-            model = _UNION_MEMBERS[str(part)]
-        elif place == 0 or place > 2 or not in_union:
-            model = _model_of(model, str(part)) or model
-    return list(model.model_fields)
-
-
-def _model_of(model: type[StrictModel], key: str) -> type[StrictModel] | None:
-    """Return the model that a key of `model` holds, if it holds one."""
-    annotation = model.model_fields[key].annotation
-    kinds = (annotation, *get_args(annotation))
-    return next((k for k in kinds if isinstance(k, type) and issubclass(k, StrictModel)), None)
-
-
-if __name__ == "__main__":
-    print(json.dumps(Config.model_json_schema(), indent=2, sort_keys=True))

@@ -1,0 +1,1 @@
+"""The configuration: its settings, and how a wrong one is told."""
