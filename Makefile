@@ -6,7 +6,7 @@ export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
-.PHONY: help serve demo test browser-test cluster-test audit reproduce reference lint format schema unlock audit-dependencies clean
+.PHONY: help serve demo test browser-test cluster-test audit reproduce verify reference lint format schema unlock audit-dependencies clean
 
 # What there is to make.
 help:
@@ -60,9 +60,14 @@ audit: .venv/ready
 	$(BIN)/snakemake audit --cores $(CORES)
 	@echo "The audit is at $(CURDIR)/results/audit/audit.html"
 
-# The reference campaign again, from its recorded transcripts, compared with resources/reference.
+# A campaign again, from its recorded transcripts, compared: ours, or a bundle's (REFERENCE=folder).
+REFERENCE ?= resources/reference
 reproduce: .venv/ready
-	$(BIN)/snakemake reproduce --cores $(CORES) --quiet rules
+	$(BIN)/snakemake reproduce --cores $(CORES) --quiet rules --config reference=$(REFERENCE)
+
+# Checks a bundle and unpacks it: make verify BUNDLE=bundle.zip REFERENCE=folder.
+verify: .venv/ready
+	@PYTHONPATH=scripts $(BIN)/python scripts/verify_bundle.py $(BUNDLE) $(REFERENCE)
 
 # Makes the reference anew. A model is asked only where a recording is missing.
 reference: .venv/ready

@@ -42,6 +42,8 @@ include: "rules/replicates.smk"
 include: "rules/report.smk"
 include: "rules/audit.smk"
 include: "rules/exports.smk"
+include: "rules/bundle.smk"
+include: "rules/plan.smk"
 
 
 rule all:
@@ -68,3 +70,9 @@ rule factorial:
 rule exports:
     input:
         expand("results/{task}/exports/{kind}", task=config["tasks"], kind=EXPORTS),
+
+
+# Off by default: ledgers, transcripts, report and environment in one file, with checksums.
+rule bundle:
+    input:
+        BUNDLE,

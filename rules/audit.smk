@@ -90,11 +90,9 @@ rule audit_campaign:
 # Off by default: runs the reference campaign again in a folder of its own, and compares.
 rule reproduce:
     input:
-        config=str(Path(workflow.basedir, "resources/reference/config.yaml")),
+        config=str(Path(REFERENCE, "config.yaml")),
         reference=sorted(
-            str(path)
-            for path in Path(workflow.basedir, "resources/reference").rglob("*")
-            if path.is_file()
+            str(path) for path in Path(REFERENCE).rglob("*") if path.is_file()
         ),
     log:
         "logs/reproduce.log",

@@ -65,9 +65,9 @@ try:
         for name, arm in config["arms"].items()
         if arm["policy"] == "own"
     }
+    TABLES = {name: resource_path(path) for name, path in config["tables"].items()}
     for name, path in config["tables"].items():
-        config["tables"][name] = resource_path(path)
-        if not Path(config["tables"][name]).is_file():
+        if not Path(TABLES[name]).is_file():
             raise InputError(
                 f"config: tables.{name} is {path!r}, which does not exist."
             )
@@ -144,6 +144,8 @@ ASKS_HOSTED_MODELS = any(
 # training are to run side by side on several nodes.
 ROUND = "{task}-{arm}-seed{seed}-round{round}" if SHARDS == 1 else None
 PROMPT_FOLDER = resource_path("resources/prompts")
+REFERENCE = resource_path(config["reference"])
+RATES_FILE = resource_path("resources/rates.yaml")
 PRICE_FILE = resource_path(config["agents"]["prices"])
 BATCHES = {name: batches_of(arm["seeds"]) for name, arm in config["arms"].items()}
 

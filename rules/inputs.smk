@@ -230,7 +230,7 @@ def get_all_ideas(wildcards):
 
 def get_factorial_table(wildcards):
     """The table that a task's experiments are looked up in, if they are not trained."""
-    return [] if IS_TRAINED else config["tables"][wildcards.task]
+    return [] if IS_TRAINED else TABLES[wildcards.task]
 
 
 def get_arms_of(policy):
@@ -271,6 +271,32 @@ def get_budget(wildcards):
         "usd": arm["budget_usd"],
         "usd_per_hour": config["training"]["usd_per_hour"],
     }
+
+
+def get_own_files(wildcards):
+    """The files of the user's that the config names and a bundle carries: no clips."""
+    training, backbones = config["training"], config["features"]["backbones"]
+    named = [config["space"], config["agents"]["prices"], *config["tables"].values()]
+    own = [*training["encoders"].values(), *training["losses"].values()]
+    own += [backbone["source"] for backbone in backbones.values()]
+    own += [config["arms"][name]["source"] for name in OWN_POLICIES]
+    named += [source.rpartition(":")[0] for source in own]
+    # What comes with dashsearch is not in the working directory, or is where the Snakefile is.
+    found = [
+        path
+        for path in dict.fromkeys(named)
+        if Path(path).is_file()
+        and not Path(path)
+        .resolve()
+        .is_relative_to(Path(workflow.basedir, "resources").resolve())
+    ]
+    for path in found:
+        if Path(path).is_absolute() or ".." in Path(path).parts:
+            raise WorkflowError(
+                f"config: {path} lies outside the working directory, so a bundle cannot hold it "
+                "where the config names it; copy it beside the config."
+            )
+    return found
 
 
 def get_download(name):

@@ -3,7 +3,7 @@
 
 rule search_table:
     input:
-        table=lambda wildcards: config["tables"][wildcards.task],
+        table=lambda wildcards: TABLES[wildcards.task],
         space=ancient(SPACE_FILE),
     output:
         ledger="results/{task}/arms/{arm}/seeds{seeds}/ledger.parquet",

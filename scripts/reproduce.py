@@ -19,7 +19,11 @@ COLUMNS = ["file", "row", "expected", "found", "verdict"]
 def run_again(reference: Path, folder: Path, log: str) -> None:
     """Run the reference's config in an empty folder, with its recordings and without a network."""
     shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(reference / "recordings", folder / "recordings")
+    # A bundle has files of its campaign's own, and recordings only if a model was asked.
+    for source, target in (("campaign", folder), ("recordings", folder / "recordings")):
+        if (reference / source).exists():
+            shutil.copytree(reference / source, target, dirs_exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "snakemake", "--snakefile", snakemake.params.snakefile]
     command += ["--directory", str(folder), "--configfile", str(reference / "config.yaml")]
     command += ["--cores", str(snakemake.threads)]
@@ -34,7 +38,7 @@ def run_again(reference: Path, folder: Path, log: str) -> None:
 
 
 with job(snakemake.log[0]):
-    folder, reference = Path("results/reproduce"), Path(snakemake.input.config).parent
+    folder, reference = Path("results/reproduce"), Path(snakemake.input.config).resolve().parent
     run_again(reference, folder, snakemake.log.campaign)
     verdicts = compare_results(reference, folder / "results")
     table = pd.DataFrame([{c: getattr(v, c) for c in COLUMNS} for v in verdicts], columns=COLUMNS)

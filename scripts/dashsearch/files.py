@@ -219,9 +219,36 @@ def canonical_json(value: Any) -> str:
 
 
 def write_json(target: str | os.PathLike[str], value: Any) -> None:
-    """Write `value` as readable JSON with sorted keys; NaN and infinity are refused."""
+    """Write `value` as readable JSON with sorted keys; NaN and infinity are refused.
+
+    Lists of plain values, and the rows of a list, stand on a line each.
+    """
     with replacing(target) as path:
-        path.write_text(json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n")
+        path.write_text(_readable(value, "") + "\n")
+
+
+# Without an indent the encoder is compiled, and tens of times faster.
+_on_one_line = json.JSONEncoder(sort_keys=True, allow_nan=False).encode
+_CONTAINERS = (dict, list, tuple)
+
+
+def _readable(value: Any, indent: str) -> str:
+    inner = indent + "  "
+    if isinstance(value, dict) and value:
+        items = [f"{_on_one_line(k)}: {_readable(v, inner)}" for k, v in sorted(value.items())]
+        opened, closed = "{", "}"
+    elif isinstance(value, list | tuple) and any(isinstance(each, _CONTAINERS) for each in value):
+        items = [_on_one_line(e) if _is_flat(e) else _readable(e, inner) for e in value]
+        opened, closed = "[", "]"
+    else:
+        return _on_one_line(value)
+    return f"{opened}\n{inner}" + f",\n{inner}".join(items) + f"\n{indent}{closed}"
+
+
+def _is_flat(value: Any) -> bool:
+    """Whether a value holds nothing that holds something."""
+    parts = value.values() if isinstance(value, dict) else value
+    return not isinstance(value, _CONTAINERS) or not any(isinstance(p, _CONTAINERS) for p in parts)
 
 
 def write_json_lines(target: str | os.PathLike[str], values: Iterable[Any]) -> None:

@@ -204,6 +204,9 @@ class Config(StrictModel):
     factorial: Factorial = Factorial()
     replicate_runs: ReplicateRuns = ReplicateRuns()
     exports: Exports = Exports()
+    reference: Annotated[
+        str, Field(description="campaign that `snakemake reproduce` repeats: ours, or a bundle")
+    ] = "resources/reference"
 
     @model_validator(mode="after")
     def _free_names(self) -> Self:

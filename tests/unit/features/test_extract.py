@@ -18,7 +18,7 @@ from dashsearch.features.descriptors import FRAME_DESCRIPTORS, MOTION_DESCRIPTOR
 from dashsearch.features.extract import extract_features
 from dashsearch.features.networks import efficientnet
 from dashsearch.features.networks.device import load_features
-from dashsearch.features.registry import Backbone, load_registry
+from dashsearch.features.registry import Backbone, load_registry, with_own_backbones
 from dashsearch.features.store import FeaturesWriter, collect_features, fuse_features, read_features
 from dashsearch.files import canonical_json
 from dashsearch.provenance import provenance
@@ -83,6 +83,52 @@ def test_a_motion_backbone_compares_with_the_frame_before_in_the_window(windows,
     expected = flow(clips[0].frames[2], clips[0].frames[1]).astype(np.float16)
     assert np.array_equal(values[0, 1], expected)
     assert np.array_equal(values[1, 2], expected)
+
+
+OWN = """
+import numpy as np
+
+def means(frame):
+    return frame.mean(axis=(0, 1))
+
+def change(frame, previous):
+    return [float(np.abs(frame.astype(float) - previous).mean())]
+"""
+
+
+def own_backbone(folder, name, sees, dimension):
+    path = folder / "mine.py"
+    path.write_text(OWN)
+    entry = {"source": f"{path}:{name}", "sees": sees, "dimension": dimension}
+    return with_own_backbones(REGISTRY, {"mine": entry}).get("mine")
+
+
+def extract_own(windows, backbone, folder):
+    extract_features(windows, [backbone], {"mine": folder / "mine.h5"})
+    return read_features(folder / "mine.h5").values
+
+
+def test_a_backbone_of_the_users_describes_frames_or_pairs(windows, clips, tmp_path):
+    values = extract_own(windows, own_backbone(tmp_path, "means", "frame", 3), tmp_path)
+    assert values[0, 2].tolist() == pytest.approx(clips[0].frames[3].mean(axis=(0, 1)), rel=1e-3)
+    values = extract_own(windows, own_backbone(tmp_path, "change", "motion", 1), tmp_path)
+    assert values[0, 0].tolist() == [0.0]
+    expected = np.abs(clips[0].frames[2].astype(float) - clips[0].frames[1]).mean()
+    assert values[0, 1, 0] == pytest.approx(expected, rel=1e-3)
+
+
+def test_a_users_backbone_that_does_not_fit_is_a_sentence(windows, tmp_path):
+    with pytest.raises(
+        InputError, match=r"gave an array \(3,\) of a frame, but its dimension is 4"
+    ):
+        extract_own(windows, own_backbone(tmp_path, "means", "frame", 4), tmp_path)
+    backbone = own_backbone(tmp_path, "means", "frame", 3)
+    (tmp_path / "mine.py").write_text(OWN + "# changed\n")
+    with pytest.raises(InputError, match="was changed during the run"):
+        extract_own(windows, backbone, tmp_path)
+    entry = {"source": f"{tmp_path}/mine.py:means", "sees": "frame", "dimension": 3}
+    with pytest.raises(InputError, match="color is in the registry already"):
+        with_own_backbones(REGISTRY, {"color": entry})
 
 
 def test_the_log_says_how_far_it_is(windows, tmp_path, caplog):

@@ -39,6 +39,15 @@ def room_of(path):
     return path.relative_to(LIBRARY).parts[0].removesuffix(".py")
 
 
+def test_the_picture_of_the_rooms_shows_these_arrows():
+    page = (LIBRARY.parents[1] / "docs/architecture.md").read_text()
+    picture = page.split("```mermaid")[1].split("```")[0]
+    drawn = {
+        tuple(line.split(" --> ")) for line in map(str.strip, picture.splitlines()) if ">" in line
+    }
+    assert drawn == {(room, other) for room, others in ARROWS.items() for other in others}
+
+
 def test_every_folder_of_the_library_is_a_room_of_the_plan():
     folders = {path.name for path in LIBRARY.iterdir() if path.is_dir()} - {"__pycache__"}
     assert folders <= set(ARROWS)

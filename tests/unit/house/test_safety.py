@@ -18,6 +18,8 @@ FORBIDDEN = {
     ),
     *("zipfile.ZipFile", "marshal.loads", "dill.load", "dill.loads", "pd.read_pickle"),
 }
+# Writes file by file what stays in the folder: tests/unit/exports/test_bundle.py.
+ALLOWED = {("scripts/dashsearch/exports/bundle.py", "zipfile.ZipFile")}
 
 
 def name_of(node):
@@ -37,7 +39,9 @@ def given(call, keyword):
 def test_nothing_that_runs_what_data_say_is_called(path):
     for call in calls_in(path):
         name, where = name_of(call), f"{path}:{call.lineno}"
-        assert name not in FORBIDDEN, f"{where} calls {name}"
+        if (str(path.relative_to(ROOT)), name) not in ALLOWED:
+            assert name not in FORBIDDEN, f"{where} calls {name}"
+        assert not name.endswith("extractall"), f"{where} unpacks an archive as it is"
         assert given(call, "shell") in (None, "False"), f"{where} starts a shell"
         assert given(call, "allow_pickle") in (None, "False"), f"{where} reads pickles"
         assert given(call, "trust_remote_code") in (None, "False"), f"{where} runs others' code"

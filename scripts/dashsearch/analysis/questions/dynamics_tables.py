@@ -8,33 +8,35 @@ import pandas as pd
 from dashsearch.analysis.dynamics.cycles import RunCycles
 from dashsearch.analysis.dynamics.distances import StepLengths
 from dashsearch.analysis.dynamics.divergence import GroupDivergence
-from dashsearch.analysis.dynamics.entropy import ProposalEntropy
+from dashsearch.analysis.dynamics.entropy import EntropySeries, ProposalEntropy
 from dashsearch.analysis.dynamics.innovation import Innovation
 from dashsearch.analysis.dynamics.moves import Moves
 from dashsearch.analysis.results import interval_columns
 
+ENTROPY_COLUMNS = (
+    "arm", "arm_seed", "agent", "group", "support", "window", "end", "entropy_bits",
+    "corrected_bits", "chao_shen_bits", "normalised", "effective", "uniform_low", "uniform_median",
+    "uniform_high",
+)  # fmt: skip
 INTERVAL = ("low", "high", "interval_kind")
 
 
 def entropy_table(entropy: Sequence[ProposalEntropy]) -> pd.DataFrame:
     """One row a run or agent, group of factors and window; entropies in bits."""
-    columns = [
-        "arm", "arm_seed", "agent", "group", "support", "window", "end", "entropy_bits",
-        "corrected_bits", "chao_shen_bits", "normalised", "effective", "uniform_low",
-        "uniform_median", "uniform_high",
-    ]  # fmt: skip
-    rows = [
-        (
-            run.arm, run.arm_seed, run.agent, series.group, series.support, series.window,
-            int(series.ends[i]), series.entropy_bits[i], series.corrected_bits[i],
-            series.chao_shen_bits[i], series.normalised[i], series.effective[i],
-            series.uniform.low, series.uniform.median, series.uniform.high,
-        )
-        for run in entropy
-        for series in run.series
-        for i in range(series.ends.size)
-    ]  # fmt: skip
-    return pd.DataFrame(rows, columns=columns)
+    # One column at a time: the windows of a million proposals are no list of rows.
+    parts = [_entropy_rows(run, series) for run in entropy for series in run.series]
+    parts = [part for part in parts if len(part)]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=ENTROPY_COLUMNS)
+
+
+def _entropy_rows(run: ProposalEntropy, series: EntropySeries) -> pd.DataFrame:
+    values = (
+        run.arm, run.arm_seed, run.agent, series.group, series.support, series.window, series.ends,
+        series.entropy_bits, series.corrected_bits, series.chao_shen_bits, series.normalised,
+        series.effective, series.uniform.low, series.uniform.median, series.uniform.high,
+    )  # fmt: skip
+    columns = dict(zip(ENTROPY_COLUMNS, values, strict=True))
+    return pd.DataFrame(columns, index=range(series.ends.size))
 
 
 def moves_table(moves: Sequence[Moves]) -> pd.DataFrame:

@@ -1,0 +1,17 @@
+"""Check every file of a bundle: `verify_bundle.py BUNDLE.zip [FOLDER to unpack it into]`."""
+
+import sys
+from pathlib import Path
+
+from dashsearch.errors import InputError
+from dashsearch.exports.bundle import unpack_bundle, verify_bundle
+
+if __name__ == "__main__":
+    try:
+        count = verify_bundle(Path(sys.argv[1]))
+    except InputError as error:
+        sys.exit(f"{error}")
+    print(f"{sys.argv[1]}: all {count} files are there and as their checksums say.")
+    if len(sys.argv) > 2:
+        unpack_bundle(Path(sys.argv[1]), Path(sys.argv[2]))
+        print(f"They are in {sys.argv[2]}.")
