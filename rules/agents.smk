@@ -6,6 +6,7 @@ rule unpack_model:
         model=directory("results/models/{model}"),
     log:
         "logs/unpack_model/{model}.log",
+    priority: FEATURE_PRIORITY
     conda:
         "../envs/agents.yaml"
     resources:
@@ -35,6 +36,8 @@ rule ask_agents:
         "results/benchmarks/{task}/ask_agents/{arm}-{seed}-{round}.tsv"
     wildcard_constraints:
         arm=one_of(AGENT_ARMS),
+    # A round waits for the model's last one, so nothing else may keep that waiting.
+    priority: CHAIN_PRIORITY
     group:
         None if ASKS_HOSTED_MODELS else ROUND
     # Nodes of a cluster seldom reach the network: hosted models are asked where Snakemake runs.

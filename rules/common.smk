@@ -135,6 +135,8 @@ REPLICATE_POLICIES = {
 # Seeds of an arm that one job looks up in a table, by the name of their file.
 AGENT_ARMS = [name for name, arm in config["arms"].items() if arm["policy"] == "agents"]
 POLICY_ARMS = [name for name in config["arms"] if name not in AGENT_ARMS]
+# Jobs that decide when the run ends: features before all training, then what asks models.
+FEATURE_PRIORITY, CHAIN_PRIORITY = 450, 400
 ASKS_HOSTED_MODELS = any(
     agent["provider"] in ("anthropic", "google")
     for name in AGENT_ARMS

@@ -14,6 +14,7 @@ rule extract_features:
         backbone="|".join(sorted(set(EXTRACTED) - set(READ_OUTS))) or "none",
     # With `--cache`, campaigns share features through SNAKEMAKE_OUTPUT_CACHE (hence no benchmark).
     cache: "omit-software"
+    priority: FEATURE_PRIORITY
     conda:
         "../envs/features.yaml"
     resources:
@@ -75,6 +76,7 @@ rule collect_features:
         "logs/{task}/collect_features/{backbone}.log",
     wildcard_constraints:
         backbone="|".join(EXTRACTED),
+    priority: FEATURE_PRIORITY
     conda:
         "../envs/features.yaml"
     resources:
@@ -117,6 +119,7 @@ rule prepare_features:
         "logs/{task}/prepare_features/{backbone}.log",
     benchmark:
         "results/benchmarks/{task}/prepare_features/{backbone}.tsv"
+    priority: FEATURE_PRIORITY
     conda:
         "../envs/training.yaml"
     resources:

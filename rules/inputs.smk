@@ -85,6 +85,13 @@ def get_training_threads(wildcards):
     return min(16, max(1, experiments // 32))
 
 
+def get_training_priority(wildcards):
+    """Chains that wait for models first, then what is long, so that no core waits at the end."""
+    experiments = config["arms"][wildcards.arm]["experiments_per_round"]
+    is_chain = wildcards.arm in AGENT_ARMS
+    return CHAIN_PRIORITY if is_chain else min(CHAIN_PRIORITY - 1, experiments)
+
+
 def get_transfer_threads(wildcards):
     """Processes of the transfer check, as of a round of as many experiments."""
     experiments = (

@@ -62,8 +62,7 @@ rule train_round:
         f"logs/{{task}}/train_round/{PIECE_NAME}.log",
     benchmark:
         f"results/benchmarks/{{task}}/train_round/{PIECE_NAME}.tsv"
-    # The arms with the most experiments first, so that no core waits for them at the end.
-    priority: lambda wildcards: config["arms"][wildcards.arm]["experiments_per_round"]
+    priority: get_training_priority
     group:
         ROUND
     conda:

@@ -8,25 +8,15 @@ from dashsearch.analysis.inputs.ledgers import read_ledgers
 from dashsearch.clips.splits import read_splits
 from dashsearch.clips.thumbnails import clip_strips
 from dashsearch.clips.window_index import read_marked_clips
-from dashsearch.files import read_json_lines
 from dashsearch.jobs import job
 from dashsearch.ledger.calls import join_calls, summarise_calls
+from dashsearch.ledger.ideas import read_hypotheses
 from dashsearch.report.clips import choose_examples, with_pictures
 from dashsearch.report.clock import arm_costs, machine, rule_durations
 from dashsearch.report.page import Run, write_report
 from dashsearch.report.tables import write_tables
 from dashsearch.report.task import TaskReport, numbered
 from dashsearch.space.files import load_space
-
-
-def read_ideas(files):
-    """Read the hypotheses of agents, by arm, seed, round and cell."""
-    return {
-        (arm, seed, round_, cell): idea["hypothesis"]
-        for (arm, seed, round_), path in files
-        for idea in read_json_lines(path)
-        for cell in idea["cells"]
-    }
 
 
 def read_examples(place):
@@ -44,7 +34,7 @@ with job(snakemake.log[0]):
     tasks, costs = [], {}
     for place, name in enumerate(params.tasks):
         ledger, _ = read_ledgers(params.ledgers[name], space, params.tte_s[name])
-        ideas = read_ideas(params.ideas[name])
+        ideas = read_hypotheses(params.ideas[name])
         spent = [
             pd.read_parquet(path).assign(arm=Path(path).parts[-3]) for path in params.costs[name]
         ]

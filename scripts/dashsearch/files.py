@@ -237,7 +237,7 @@ def _readable(value: Any, indent: str) -> str:
     if isinstance(value, dict) and value:
         items = [f"{_on_one_line(k)}: {_readable(v, inner)}" for k, v in sorted(value.items())]
         opened, closed = "{", "}"
-    elif isinstance(value, list | tuple) and any(isinstance(each, _CONTAINERS) for each in value):
+    elif isinstance(value, list | tuple) and _holds_containers(value):
         items = [_on_one_line(e) if _is_flat(e) else _readable(e, inner) for e in value]
         opened, closed = "[", "]"
     else:
@@ -248,7 +248,12 @@ def _readable(value: Any, indent: str) -> str:
 def _is_flat(value: Any) -> bool:
     """Whether a value holds nothing that holds something."""
     parts = value.values() if isinstance(value, dict) else value
-    return not isinstance(value, _CONTAINERS) or not any(isinstance(p, _CONTAINERS) for p in parts)
+    return not isinstance(value, _CONTAINERS) or not _holds_containers(parts)
+
+
+def _holds_containers(parts: Iterable[Any]) -> bool:
+    # Of a million numbers there are few types.
+    return any(issubclass(kind, _CONTAINERS) for kind in set(map(type, parts)))
 
 
 def write_json_lines(target: str | os.PathLike[str], values: Iterable[Any]) -> None:

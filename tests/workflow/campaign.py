@@ -7,6 +7,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
 import yaml
 
 from dashsearch.report.clock import without_clock
@@ -83,12 +84,19 @@ class Campaign:
         """Bytes of everything that equal runs must make equal: all results but the clock's."""
         results = self.folder / "results"
         return {
-            str(path.relative_to(results)): without_clock(path.read_text()).encode()
-            if path.suffix == ".html"
-            else path.read_bytes()
+            str(path.relative_to(results)): unclocked(path)
             for path in sorted(results.rglob("*"))
             if path.is_file() and path.name != "costs.parquet" and "benchmarks" not in path.parts
         }
+
+
+def unclocked(path):
+    """Bytes of a result without what a clock wrote into it."""
+    if path.suffix == ".html":
+        return without_clock(path.read_text()).encode()
+    if path.name == "calls.parquet":
+        return pd.read_parquet(path).drop(columns="latency_s").to_csv(index=False).encode()
+    return path.read_bytes()
 
 
 def copy_of(campaign, folder):

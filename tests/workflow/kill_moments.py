@@ -118,13 +118,14 @@ def run_through(campaign: Campaign, reference: Campaign, moments: list[Moment]) 
     for moment in moments:
         names = kill_at(campaign, moment, list(expected))
         at_kill = campaign.files()
-        assert [name for name in names if at_kill[name] != expected[name]] == [], moment
+        changed = [name for name in names if at_kill[name] != expected[name]]
+        assert changed == [], f"{moment}: {changed}"
         counts.append(len(names))
         unlocked = campaign.snakemake("--unlock")
         assert unlocked.returncode == 0, unlocked.stderr
     done = campaign.snakemake()
     assert done.returncode == 0, done.stdout + done.stderr
-    assert different(lasting(campaign), expected) == []
+    assert (rest := different(lasting(campaign), expected)) == [], rest
     return counts
 
 

@@ -87,8 +87,8 @@ def _told(documents: Sequence[Document], colours: Mapping[str, str]) -> Drawing:
         canvas = Canvas(figsize=(10, 1.1 + 0.62 * len(names)))
         height = canvas.get_figheight()
         grid = canvas.add_gridspec(
-            1, len(shown), left=0.15, right=0.985, top=1 - 0.66 / height, bottom=0.52 / height,
-            wspace=0.08,
+            1, len(shown), left=0.15, right=0.97, top=1 - 0.66 / height, bottom=0.52 / height,
+            wspace=0.14,
         )  # fmt: skip
         for place, document in enumerate(shown):
             axis = canvas.add_subplot(grid[place])

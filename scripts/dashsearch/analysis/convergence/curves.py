@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -182,6 +183,7 @@ def expected_selected_band(
     weights, _ = _winning_weights(np.arange(scores.size, dtype=np.float64), budgets)
     order = np.argsort(np.where(np.isfinite(scores), scores, -np.inf), kind="stable")
     ranked = others[order]
+    is_whole = bool(np.isfinite(ranked).all())
     rng = np.random.default_rng(seed)
     expected = np.empty((bootstraps, budgets.size))
     step = max(1, CHUNK // scores.size)
@@ -189,6 +191,9 @@ def expected_selected_band(
         rows = expected[first : first + step]
         draws = np.sort(rng.integers(scores.size, size=(len(rows), scores.size)), axis=1)
         values = ranked[draws]
+        if is_whole:
+            rows[:] = values @ weights.T
+            continue
         success = np.isfinite(values)
         won = success.astype(np.float64) @ weights.T
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -267,6 +272,13 @@ def _winning_weights(
             f"use 1 to {size}."
         )
     order = np.argsort(np.where(finite, scores, -np.inf), kind="stable")[size - successes :]
+    return _rank_weights(size, successes, tuple(budgets.tolist())), order
+
+
+@lru_cache(maxsize=2)
+def _rank_weights(size: int, successes: int, n: tuple[int, ...]) -> NDArray[np.float64]:
+    """Return the weights of `_winning_weights`, which depend on no score: (budgets, successes)."""
+    budgets = np.array(n, dtype=np.int64)
     ranks = np.arange(size - successes + 1, size + 1, dtype=np.float64)
     below = budgets[:, np.newaxis].astype(np.float64)
     spare = ranks - below
@@ -278,4 +290,6 @@ def _winning_weights(
             - (gammaln(size + 1.0) - gammaln(below + 1) - gammaln(size - below + 1))
         )
     weights = np.where(spare >= 0, np.exp(logs), 0.0)
-    return weights / weights.sum(axis=1, keepdims=True), order
+    weights /= weights.sum(axis=1, keepdims=True)
+    weights.flags.writeable = False
+    return np.asarray(weights)

@@ -213,17 +213,28 @@ def _poisson_binomial_band(
     chance: NDArray[np.float64], ends: NDArray[np.int64], window: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """95 % band of the share of successes in each window, by convolution."""
-    mass = np.zeros((ends.size, window + 1))
+    tail = (1 - CONFIDENCE) / 2
+    # Few successes are likely late in a run; the chances of few do not depend on those of more.
+    size = min(window, 31)
+    below = _poisson_binomials(chance, ends, window, size)
+    if size < window and (below[:, -1] < 1 - tail).any():
+        below = _poisson_binomials(chance, ends, window, window)
+    low = (below < tail).sum(axis=1) / window
+    high = (below < 1 - tail).sum(axis=1) / window
+    return low, high
+
+
+def _poisson_binomials(
+    chance: NDArray[np.float64], ends: NDArray[np.int64], window: int, most: int
+) -> NDArray[np.float64]:
+    """Chances of at most 0, 1, … `most` successes in each window: (windows, most + 1)."""
+    mass = np.zeros((ends.size, most + 1))
     mass[:, 0] = 1
     for place in range(window):
         p = chance[ends - window + place][:, None]
         mass[:, 1:] = mass[:, 1:] * (1 - p) + mass[:, :-1] * p
         mass[:, :1] *= 1 - p
-    below = np.cumsum(mass, axis=1)
-    tail = (1 - CONFIDENCE) / 2
-    low = (below < tail).sum(axis=1) / window
-    high = (below < 1 - tail).sum(axis=1) / window
-    return low, high
+    return np.cumsum(mass, axis=1)
 
 
 @lru_cache(maxsize=64)

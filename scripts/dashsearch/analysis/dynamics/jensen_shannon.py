@@ -76,9 +76,11 @@ def permuted_tables(
     # Counts are exact in float32 up to 16 million proposals, at half the memory.
     flat = blocks.reshape(units * labels, combinations).astype(np.float32)
     tables = np.empty((permutations, labels, combinations))
-    for label in range(labels):
+    for label in range(labels - 1):
         mine = (owner == label).reshape(permutations, units * labels).astype(np.float32)
         tables[:, label] = mine @ flat
+    # The last label gets what is left of all proposals.
+    tables[:, -1] = blocks.sum(axis=(0, 1)) - tables[:, :-1].sum(axis=1)
     return tables
 
 

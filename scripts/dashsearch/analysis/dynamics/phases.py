@@ -1,6 +1,7 @@
 """How long policies keep an architecture, and how evenly they alternate: tests of phases."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,7 +72,7 @@ class RegularityTest:
     null: str
 
 
-def switch_test(codes: NDArray[np.int64], permutations: int, seed: int) -> SwitchTest:
+def switch_test(codes: NDArray[np.integer[Any]], permutations: int, seed: int) -> SwitchTest:
     """Compare the switches between change and keep with those of shuffled proposals.
 
     A runs test (Wald & Wolfowitz 1940) on the change indicator, but the proposals are shuffled and
@@ -89,6 +90,9 @@ def switch_test(codes: NDArray[np.int64], permutations: int, seed: int) -> Switc
             "so there is no switch to count; no test is needed."
         )
     rng = np.random.default_rng(seed)
+    # Small numbers for the combinations: shuffling moves less memory.
+    kinds, numbers = np.unique(codes, return_inverse=True)
+    codes = numbers.astype(np.min_scalar_type(kinds.size))
     chunk = max(1, CHUNK // codes.size)
     parts = []
     for start in range(0, permutations, chunk):

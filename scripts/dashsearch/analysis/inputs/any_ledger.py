@@ -30,6 +30,7 @@ DEFAULTS: dict[str, Any] = {
     "fidelity": 1.0,
     "reason": "",
 }
+LABELS = ("task", "arm", "agent", "model", "source", "kind", "status")
 
 
 def read_any_ledger(
@@ -80,6 +81,10 @@ def read_any_ledger(
         if column not in frame.columns:
             frame[column] = Path(path).stem if column == "task" else value
     _check_scores(frame, scores, rows)
+    # Few distinct texts: a million rows are cut and compared as whole numbers.
+    for column in dict.fromkeys((*names, *LABELS)):
+        if not pd.api.types.is_numeric_dtype(frame[column]):
+            frame[column] = frame[column].astype("category")
     space = _space(frame, names, architecture, rows, Path(path).stem, is_named=factors is not None)
     frame["cell"] = _cells(frame, space)
     if "experiment_id" not in frame.columns:
@@ -163,9 +168,11 @@ def _cells(frame: pd.DataFrame, space: Space) -> "pd.Series[int]":
     positions = []
     for factor in space.factors:
         column = frame.loc[runnable, factor.name]
-        is_text = isinstance(factor.levels[0], str)
-        keys = column.astype(str) if is_text else column.astype("float64")
         places = {level: place for place, level in enumerate(factor.levels)}
-        positions.append(keys.map(places).to_numpy(dtype=np.int64))
+        if isinstance(factor.levels[0], str):
+            codes, texts = pd.factorize(column)
+            positions.append(np.array([places[str(text)] for text in texts])[codes])
+        else:
+            positions.append(np.searchsorted(factor.levels, column.to_numpy(dtype=np.float64)))
     cells[runnable] = np.ravel_multi_index(positions, space.shape)
     return cells

@@ -13,6 +13,7 @@ from dashsearch.analysis.inference.rank_bootstrap import percentile_interval
 from dashsearch.analysis.results import Interval, TooFewScores
 from dashsearch.analysis.settings import AnalysisSettings
 from dashsearch.analysis.validity.rank_agreement import scopes
+from dashsearch.analysis.variance.noise import replicated_cells
 from dashsearch.analysis.variance.shares import distinct_cells
 from dashsearch.seeds import derive_seed
 
@@ -100,7 +101,7 @@ def saturation(ledger: pd.DataFrame, settings: AnalysisSettings) -> tuple[Satura
         try:
             top = top_spread(
                 distinct[settings.selection].to_numpy(dtype=np.float64),
-                replicates(rows, settings.selection),
+                replicated_cells(rows, settings.selection),
                 settings.bootstraps,
                 derive_seed(settings.seed, "saturation", arm),
             )
@@ -123,16 +124,6 @@ def ceiling(name: str, scores: NDArray[np.float64]) -> Ceiling:
         largest=largest,
         at_largest=int((scores == largest).sum()),
     )
-
-
-def replicates(rows: pd.DataFrame, score: str) -> list[NDArray[np.float64]]:
-    """Scores of every cell that was trained with several seeds, one array a cell."""
-    scored = rows[np.isfinite(rows[score].to_numpy(dtype=np.float64))]
-    by_seed = scored.drop_duplicates(["cell", "seed"])
-    several = by_seed[by_seed.duplicated("cell", keep=False)]
-    return [
-        cell.to_numpy(dtype=np.float64) for _, cell in several.groupby("cell", sort=True)[score]
-    ]
 
 
 def top_spread(

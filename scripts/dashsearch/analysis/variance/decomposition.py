@@ -15,7 +15,7 @@ from dashsearch.analysis.results import Interval, TooFewScores
 from dashsearch.analysis.settings import AnalysisSettings, Sampling
 from dashsearch.analysis.variance.effects import Effect, effect_of_sums
 from dashsearch.analysis.variance.nested_models import NestedModels, Term, Terms, choose_terms
-from dashsearch.analysis.variance.noise import NoiseShare, noise_share
+from dashsearch.analysis.variance.noise import NoiseShare, noise_share, replicated_cells
 from dashsearch.analysis.variance.shares import distinct_cells
 from dashsearch.seeds import derive_seed
 from dashsearch.space.space import Group, Space
@@ -203,14 +203,6 @@ def decompose(
         noise_reason=noise_reason,
         permutations=settings.permutations,
     )
-
-
-def replicated_cells(rows: pd.DataFrame, score: str) -> list[NDArray[np.float64]]:
-    """Return the scores of each cell that was trained with several seeds, one score per seed."""
-    scored = rows[np.isfinite(rows[score].to_numpy(dtype=np.float64))]
-    by_seed = scored.drop_duplicates(["cell", "seed"])
-    repeated = by_seed[by_seed.duplicated("cell", keep=False)]
-    return [cell.to_numpy(dtype=np.float64) for _, cell in repeated.groupby("cell")[score]]
 
 
 def _arm(rows: pd.DataFrame, settings: AnalysisSettings) -> tuple[str, Sampling]:

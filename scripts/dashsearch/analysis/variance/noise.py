@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from dashsearch.analysis.results import Interval, TooFewScores
@@ -35,6 +36,19 @@ class NoiseShare:
     cells: int
     replicates: int
     n: int
+
+
+def replicated_cells(rows: pd.DataFrame, score: str) -> list[NDArray[np.float64]]:
+    """Return the scores of each cell that was trained with several seeds, one score per seed.
+
+    A cell counts as replicated by its seeds: the same seed again is the same experiment.
+    """
+    scored = rows.loc[np.isfinite(rows[score].to_numpy(dtype=np.float64)), ["cell", "seed", score]]
+    by_seed = scored.drop_duplicates(["cell", "seed"])
+    repeated = by_seed[by_seed.duplicated("cell", keep=False)].sort_values("cell", kind="stable")
+    begins = np.flatnonzero(np.diff(repeated["cell"].to_numpy())) + 1
+    values = repeated[score].to_numpy(dtype=np.float64)
+    return np.split(values, begins) if values.size else []
 
 
 def noise_share(first: ArrayLike, replicated: Sequence[ArrayLike]) -> NoiseShare:
@@ -67,10 +81,12 @@ def noise_share(first: ArrayLike, replicated: Sequence[ArrayLike]) -> NoiseShare
             "no cell has two successful experiments with different seeds, so seed noise cannot be "
             "estimated; raise replicates or replicated_share of the designed arm."
         )
-    if not all(np.isfinite(values).all() for values in [firsts, *cells]):
+    sizes, scores = np.array([cell.size for cell in cells]), np.concatenate(cells)
+    if not (np.isfinite(firsts).all() and np.isfinite(scores).all()):
         raise TooFewScores("a score is not finite; leave failed experiments out.")
-    df_within = sum(cell.size - 1 for cell in cells)
-    within = sum(float(((cell - cell.mean()) ** 2).sum()) for cell in cells) / df_within
+    df_within = scores.size - sizes.size
+    means = np.add.reduceat(scores, np.cumsum(sizes) - sizes) / sizes
+    within = float(((scores - np.repeat(means, sizes)) ** 2).sum()) / df_within
     total = float(firsts.var(ddof=1))
     if total <= 0:
         raise TooFewScores(f"the {firsts.size} scores are all equal; there is nothing to share.")
@@ -82,7 +98,7 @@ def noise_share(first: ArrayLike, replicated: Sequence[ArrayLike]) -> NoiseShare
         share=share,
         interval=Interval(share / low, share / high, "F ratio"),
         sd=math.sqrt(within),
-        cells=len(cells),
-        replicates=sum(cell.size for cell in cells),
+        cells=sizes.size,
+        replicates=scores.size,
         n=firsts.size,
     )

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from dashsearch.analysis.results import TooFewScores
 from dashsearch.analysis.settings import AnalysisSettings, Sampling
-from dashsearch.analysis.variance.noise import NoiseShare, noise_share
+from dashsearch.analysis.variance.noise import NoiseShare, noise_share, replicated_cells
 from dashsearch.analysis.variance.one_way import LinearShare, OneWay, linear_share, one_way
 from dashsearch.seeds import derive_seed
 from dashsearch.space.space import GROUPS, Group, Space
@@ -285,13 +285,7 @@ def _group_share(distinct: pd.DataFrame, space: Space, score: str, group: Group)
 def _noise(
     scored: pd.DataFrame, distinct: pd.DataFrame, score: str
 ) -> tuple[NoiseShare | None, str]:
-    # A cell counts as replicated by its seeds: the same seed again is the same experiment.
-    by_seed = scored.drop_duplicates(["cell", "seed"])
-    cells = [
-        cell.to_numpy(dtype=np.float64)
-        for _, cell in by_seed.groupby("cell", sort=True)[score]
-        if len(cell) > 1
-    ]
+    cells = replicated_cells(scored, score)
     try:
         return noise_share(distinct[score].to_numpy(dtype=np.float64), cells), ""
     except TooFewScores as refusal:
