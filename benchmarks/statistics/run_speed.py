@@ -26,7 +26,8 @@ from record import record  # noqa: E402
 from dashsearch.space.files import load_space  # noqa: E402
 
 SPACE = load_space(ROOT / "resources/spaces/embedded.yaml")
-QUESTIONS = ("variance", "bias", "validity", "convergence", "dynamics", "summary")
+# The longest first, as the rules have it.
+QUESTIONS = ("dynamics", "convergence", "variance", "bias", "validity", "summary")
 # Share of the rows, seeds, and how far an arm's cells keep to what it proposed before.
 ARMS = {"designed": (0.1, 1), "random": (0.2, 5), "agents": (0.7, 5)}
 

@@ -279,16 +279,17 @@ def _winning_weights(
 def _rank_weights(size: int, successes: int, n: tuple[int, ...]) -> NDArray[np.float64]:
     """Return the weights of `_winning_weights`, which depend on no score: (budgets, successes)."""
     budgets = np.array(n, dtype=np.int64)
-    ranks = np.arange(size - successes + 1, size + 1, dtype=np.float64)
-    below = budgets[:, np.newaxis].astype(np.float64)
+    ranks = np.arange(size - successes + 1, size + 1)
+    below = budgets[:, np.newaxis]
     spare = ranks - below
-    with np.errstate(divide="ignore", invalid="ignore"):
-        logs = (
-            gammaln(ranks)
-            - gammaln(below)
-            - gammaln(np.maximum(spare, 0) + 1)
-            - (gammaln(size + 1.0) - gammaln(below + 1) - gammaln(size - below + 1))
-        )
+    # Of whole numbers: looked up, since there are many times more places than numbers.
+    log_gamma = gammaln(np.arange(size + 2, dtype=np.float64))
+    logs = (
+        log_gamma[ranks]
+        - log_gamma[below]
+        - log_gamma[np.maximum(spare, 0) + 1]
+        - (log_gamma[size + 1] - log_gamma[below + 1] - log_gamma[size - below + 1])
+    )
     weights = np.where(spare >= 0, np.exp(logs), 0.0)
     weights /= weights.sum(axis=1, keepdims=True)
     weights.flags.writeable = False

@@ -116,7 +116,8 @@ def unit_blocks(
     are joined: permuting fewer, larger units is as valid.
     """
     _, unit = numbered_rounds(*seeds_and_rounds(rows))
-    label = pd.Index(labels).get_indexer(pd.Index(rows["agent"].astype(str)))
+    agents, names = pd.factorize(rows["agent"])
+    label = pd.Index(labels).get_indexer(pd.Index([str(name) for name in names]))[agents]
     kept = label >= 0
     unit, label = _joined(unit[kept], label[kept], len(labels)), label[kept]
     codes = group_codes(rows["cell"].to_numpy(dtype=np.int64)[kept], space, factors)

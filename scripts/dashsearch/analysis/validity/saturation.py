@@ -13,7 +13,7 @@ from dashsearch.analysis.inference.rank_bootstrap import percentile_interval
 from dashsearch.analysis.results import Interval, TooFewScores
 from dashsearch.analysis.settings import AnalysisSettings
 from dashsearch.analysis.validity.rank_agreement import scopes
-from dashsearch.analysis.variance.noise import replicated_cells
+from dashsearch.analysis.variance.noise import replicated_cells, squares_within
 from dashsearch.analysis.variance.shares import distinct_cells
 from dashsearch.seeds import derive_seed
 
@@ -163,10 +163,9 @@ def top_spread(
             f"{FEWEST_REPLICATED} are needed to tell seed noise."
         ),
     )
-    sums = np.array([float(((cell - cell.mean()) ** 2).sum()) for cell in replicated])
-    freedom = np.array([cell.size - 1 for cell in replicated])
     if len(replicated) < FEWEST_REPLICATED:
         return found
+    sums, freedom = squares_within(replicated)
     noise = float(np.sqrt(sums.sum() / freedom.sum()))
     if not noise:
         return dataclasses.replace(

@@ -51,6 +51,17 @@ def replicated_cells(rows: pd.DataFrame, score: str) -> list[NDArray[np.float64]
     return np.split(values, begins) if values.size else []
 
 
+def squares_within(
+    cells: Sequence[NDArray[np.float64]],
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return each cell's sum of squares about its mean and degrees of freedom; none is empty."""
+    sizes, scores = np.array([cell.size for cell in cells], dtype=np.int64), np.concatenate(cells)
+    begins = np.cumsum(sizes) - sizes
+    means = np.add.reduceat(scores, begins) / sizes
+    sums = np.add.reduceat((scores - np.repeat(means, sizes)) ** 2, begins)
+    return sums, sizes - 1
+
+
 def noise_share(first: ArrayLike, replicated: Sequence[ArrayLike]) -> NoiseShare:
     """Share of variance that is seed noise, from cells that were trained with several seeds.
 
@@ -81,12 +92,11 @@ def noise_share(first: ArrayLike, replicated: Sequence[ArrayLike]) -> NoiseShare
             "no cell has two successful experiments with different seeds, so seed noise cannot be "
             "estimated; raise replicates or replicated_share of the designed arm."
         )
-    sizes, scores = np.array([cell.size for cell in cells]), np.concatenate(cells)
-    if not (np.isfinite(firsts).all() and np.isfinite(scores).all()):
+    sums, freedom = squares_within(cells)
+    if not (np.isfinite(firsts).all() and np.isfinite(sums).all()):
         raise TooFewScores("a score is not finite; leave failed experiments out.")
-    df_within = scores.size - sizes.size
-    means = np.add.reduceat(scores, np.cumsum(sizes) - sizes) / sizes
-    within = float(((scores - np.repeat(means, sizes)) ** 2).sum()) / df_within
+    df_within = int(freedom.sum())
+    within = float(sums.sum()) / df_within
     total = float(firsts.var(ddof=1))
     if total <= 0:
         raise TooFewScores(f"the {firsts.size} scores are all equal; there is nothing to share.")
@@ -98,7 +108,7 @@ def noise_share(first: ArrayLike, replicated: Sequence[ArrayLike]) -> NoiseShare
         share=share,
         interval=Interval(share / low, share / high, "F ratio"),
         sd=math.sqrt(within),
-        cells=sizes.size,
-        replicates=scores.size,
+        cells=len(cells),
+        replicates=df_within + len(cells),
         n=firsts.size,
     )

@@ -197,7 +197,9 @@ def _arm_shares(
         ),
         shares=tuple(
             _share(
-                independent_scores(rows, space, grouping[1], score),
+                distinct
+                if set(grouping[1]) != set(space.names)
+                else independent_scores(rows, space, grouping[1], score),
                 space,
                 score,
                 settings,
