@@ -180,6 +180,8 @@ def _best_so_far(task: TaskReport, colours: Mapping[str, str]) -> Drawing:
     bands = ", ".join(
         f"{readable(arm['arm'])} {arm['selection']['kind'] or 'none (one seed)'}" for arm in arms
     )
+    if not any(arm["selection"]["kind"] for arm in arms):
+        bands = "none, since every arm has one seed"
     return Drawing(
         name=f"{task.name}-best-so-far",
         kind="best",
