@@ -8,6 +8,7 @@ rule write_bundle:
         ledgers=get_all_ledgers,
         costs=get_all_costs,
         report="results/report/index.html",
+        answers=ANSWERS,
         tolerances=str(Path(workflow.basedir, "resources/reference/tolerances.yaml")),
         own=get_own_files,
     output:

@@ -90,12 +90,15 @@ class Campaign:
         }
 
 
+CLOCKED = ["latency_s", "attempts"]
+
+
 def unclocked(path):
-    """Bytes of a result without what a clock wrote into it."""
+    """Bytes of a result without what a clock wrote into it, or an attempt that a kill lost."""
     if path.suffix == ".html":
         return without_clock(path.read_text()).encode()
     if path.name == "calls.parquet":
-        return pd.read_parquet(path).drop(columns="latency_s").to_csv(index=False).encode()
+        return pd.read_parquet(path).drop(columns=CLOCKED).to_csv(index=False).encode()
     return path.read_bytes()
 
 

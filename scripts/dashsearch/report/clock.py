@@ -1,4 +1,4 @@
-"""What only a clock knows of a run: durations, costs in time and the machine.
+"""What inputs do not determine: durations, repetitions of calls, costs in time, the machine.
 
 Equal inputs give an equal page but for this part, which stands between two comments.
 """
