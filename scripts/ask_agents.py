@@ -13,8 +13,7 @@ from dashsearch.search.agents.budget import left_of
 from dashsearch.search.agents.build import Places, build_agents, call_rows, idea_rows
 from dashsearch.search.agents.secrets import round_folder
 from dashsearch.search.agents.settings import AgentCalls
-from dashsearch.search.propose import Arm, propose_round, results_of
-from dashsearch.search.terms import Terms
+from dashsearch.search.propose import arm_of, propose_round, results_of
 from dashsearch.space.files import load_space
 from dashsearch.tables import frame_of, write_table
 
@@ -22,20 +21,7 @@ with job(snakemake.log[0]) as logger:
     params, wildcards = snakemake.params, snakemake.wildcards
     space = load_space(snakemake.input.space)
     settings = snakemake.config["arms"][wildcards.arm]
-    # Budgets are read from the config: raising one must not remake what is there.
-    budgets = {name: settings[f"budget_{name}"] for name in ("train_s", "usd")}
-    arm = Arm(
-        task=wildcards.task,
-        name=wildcards.arm,
-        seed=int(wildcards.seed),
-        policy=params.policy,
-        campaign_seed=params.campaign_seed,
-        settings=params.settings,
-        trainer_version=params.trainer,
-        terms=Terms(
-            **params.terms, **budgets, usd_per_hour=snakemake.config["training"]["usd_per_hour"]
-        ),
-    )
+    arm = arm_of(dict(wildcards.items()), dict(params.items()), snakemake.config)
     round_ = int(wildcards.round)
     history = read_history(snakemake.input.history, space, tuple(params.tte_s))
     calls = join_calls(snakemake.input.calls)

@@ -3,30 +3,13 @@
 from dashsearch.jobs import job
 from dashsearch.ledger.closing import join_costs, read_history
 from dashsearch.ledger.proposals import write_proposals
-from dashsearch.search.propose import Arm, propose_round, results_of
-from dashsearch.search.terms import Terms
+from dashsearch.search.propose import arm_of, propose_round, results_of
 from dashsearch.space.files import load_space
 
 with job(snakemake.log[0]) as logger:
     params, wildcards = snakemake.params, snakemake.wildcards
     space = load_space(snakemake.input.space)
-    settings = snakemake.config["arms"][wildcards.arm]
-    arm = Arm(
-        task=wildcards.task,
-        name=wildcards.arm,
-        seed=int(wildcards.seed),
-        policy=params.policy,
-        campaign_seed=params.campaign_seed,
-        settings=params.settings,
-        trainer_version=params.trainer,
-        # Budgets are read from the config: raising one must not remake what is there.
-        terms=Terms(
-            **params.terms,
-            train_s=settings["budget_train_s"],
-            usd=settings["budget_usd"],
-            usd_per_hour=snakemake.config["training"]["usd_per_hour"],
-        ),
-    )
+    arm = arm_of(dict(wildcards.items()), dict(params.items()), snakemake.config)
     round_ = int(wildcards.round)
     history = read_history(snakemake.input.history, space, tuple(params.tte_s))
     costs = join_costs(snakemake.input.costs)

@@ -45,6 +45,32 @@ class Arm:
     terms: Terms = field(default_factory=Terms)
 
 
+def arm_of(names: Mapping[str, str], params: Mapping[str, Any], config: Mapping[str, Any]) -> Arm:
+    """Return the arm that a job proposes for.
+
+    Parameters
+    ----------
+    names
+        ``task``, ``arm`` and ``seed``.
+    params
+        What the job's rule says of it, ``terms`` without budgets among them.
+    config
+        The campaign's. Budgets are read from it, for raising one must not remake what is there.
+    """
+    budgets = {each: config["arms"][names["arm"]][f"budget_{each}"] for each in ("train_s", "usd")}
+    price = config["training"]["usd_per_hour"]
+    return Arm(
+        task=names["task"],
+        name=names["arm"],
+        seed=int(names["seed"]),
+        policy=params["policy"],
+        campaign_seed=params["campaign_seed"],
+        settings=params["settings"],
+        trainer_version=params["trainer"],
+        terms=Terms(**params["terms"], **budgets, usd_per_hour=price),
+    )
+
+
 def propose_round(
     arm: Arm, space: Space, past: Past, round_: int, n: int, *, policy: Policy | None = None
 ) -> list[Proposal]:
