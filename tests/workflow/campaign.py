@@ -108,10 +108,10 @@ def copy_of(campaign, folder):
     return Campaign(folder)
 
 
-def run_campaign(folder, config, cores=2):
+def run_campaign(folder, config, *targets, cores=2):
     folder.mkdir(parents=True, exist_ok=True)
     campaign = Campaign(folder)
     campaign.write_config(config)
-    done = campaign.snakemake(cores=cores)
+    done = campaign.snakemake(*targets, cores=cores)
     assert done.returncode == 0, done.stdout + done.stderr
     return campaign
