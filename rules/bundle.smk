@@ -15,6 +15,8 @@ rule write_bundle:
         bundle=BUNDLE,
     log:
         "logs/write_bundle.log",
+    # Where Snakemake runs, so that the versions that it notes are those of the whole environment.
+    localrule: True
     conda:
         "../envs/bundle.yaml"
     resources:
