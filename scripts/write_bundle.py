@@ -53,6 +53,7 @@ with job(snakemake.log[0]) as logger, tempfile.TemporaryDirectory() as place:
             "transcripts of language models, analyses and report. `snakemake reproduce` of "
             "dashsearch runs it again from the transcripts and compares."
         ),
+        "licence": params.config["exports"]["licence"],
         "date": datetime.now(UTC).date().isoformat(),
     }
     write_bundle(Path(snakemake.output.bundle), parts, facts)

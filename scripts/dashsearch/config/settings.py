@@ -163,11 +163,14 @@ class Transfer(StrictModel):
 
 
 class Exports(StrictModel):
-    """What `snakemake exports` writes."""
+    """What `snakemake exports` and `snakemake bundle` write."""
 
     studies: Annotated[
         Literal["journal", "sqlite"], Field(description="file of the Optuna studies")
     ] = "journal"
+    licence: Annotated[
+        str, Field(description="of a bundle: an SPDX name, an address or a sentence; yours to say")
+    ] = "not stated; ask the authors"
 
 
 class Config(StrictModel):

@@ -73,7 +73,7 @@ def write_bundle(target: Path, parts: Mapping[str, Path], facts: Mapping[str, st
     parts
         Files by their path in the bundle.
     facts
-        Of the whole: ``name``, ``description`` and ``date`` (ISO 8601).
+        Of the whole: ``name``, ``description``, ``licence`` and ``date`` (ISO 8601).
     """
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
@@ -153,7 +153,7 @@ def _metadata(folder: Path, facts: Mapping[str, str]) -> Mapping[str, Any]:
     crate = ROCrate()
     crate.name, crate.description = facts["name"], facts["description"]
     crate.datePublished = facts["date"]
-    crate.license = "https://spdx.org/licenses/MIT"
+    crate.license = facts["licence"]
     files = {name: _add_file(crate, folder, name) for name in _files(folder)}
     software = crate.add(
         ContextEntity(

@@ -11,7 +11,12 @@ from dashsearch.errors import InputError
 from dashsearch.exports.bundle import MANIFEST, METADATA, environment, verify_bundle, write_bundle
 from dashsearch.files import file_digest
 
-FACTS = {"name": "A campaign", "description": "of a test", "date": "2026-11-29"}
+FACTS = {
+    "name": "A campaign",
+    "description": "of a test",
+    "date": "2026-11-29",
+    "licence": "CC0-1.0",
+}
 
 
 @pytest.fixture
@@ -55,7 +60,7 @@ def test_every_file_is_there_with_its_checksum_and_its_description(bundle, parts
         line = f"{file_digest(path)}  {name}\n"
         assert line in (tmp_path / "there" / MANIFEST).read_text()
     crate = ROCrate(tmp_path / "there")
-    assert (crate.name, crate.description) == ("A campaign", "of a test")
+    assert (crate.name, crate.license) == ("A campaign", "CC0-1.0")
     page = crate.dereference("results/report/index.html")
     assert page["encodingFormat"] == "text/html"
     assert page["sha256"] == file_digest(parts["results/report/index.html"])
