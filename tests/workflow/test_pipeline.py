@@ -203,8 +203,8 @@ def test_the_default_config_plans_both_tasks_and_all_arms(tmp_path):
     assert jobs["extract_features"] == "8"
     assert jobs["extract_network"] == "2"
     assert jobs["prepare_features"] == "12"
-    # By task: designed, two seeds of random, two of tpe and one of evolution; then the model's.
-    assert jobs["propose_round"] == str(2 * (1 + 2 + 2 * 3 + 3))
+    # By task: designed and random in one round, tpe and evolution in three; then the model's three.
+    assert jobs["propose_round"] == str(2 * (1 + 1 + 3 + 3))
     assert jobs["ask_agents"] == str(2 * 3)
-    assert jobs["train_round"] == str(2 * (1 + 2 + 2 * 3 + 3 + 3))
+    assert jobs["train_round"] == str(2 * (1 + 1 + 3 + 3 + 3))
     assert (jobs["analyse_validity"], jobs["compare_tasks"]) == ("2", "1")
