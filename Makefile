@@ -61,11 +61,11 @@ audit: .venv/ready
 	@echo "The audit is at $(CURDIR)/results/audit/audit.html"
 
 # A campaign again, from its recorded transcripts, compared: ours, or a bundle's (REFERENCE=folder).
-REFERENCE ?= resources/reference
 reproduce: .venv/ready
-	$(BIN)/snakemake reproduce --cores $(CORES) --quiet rules --config reference=$(REFERENCE)
+	$(BIN)/snakemake reproduce --cores $(CORES) --quiet rules \
+		$(if $(REFERENCE),--config reference=$(REFERENCE))
 
-# Checks a bundle and unpacks it: make verify BUNDLE=bundle.zip REFERENCE=folder.
+# Checks a bundle, and unpacks it where REFERENCE says: make verify BUNDLE=bundle.zip REFERENCE=folder.
 verify: .venv/ready
 	@PYTHONPATH=scripts $(BIN)/python scripts/verify_bundle.py $(BUNDLE) $(REFERENCE)
 
