@@ -11,7 +11,7 @@ from dashsearch.own_code import source_digest
 from dashsearch.search.agents.prices import check_prices
 from dashsearch.search.agents.secrets import check_keys
 from dashsearch.search.agents.settings import EMBEDDED_MODEL
-from dashsearch.search.settings import ARM_SETTINGS, TERMS, batches_of
+from dashsearch.search.settings import TERMS, batches_of, default_settings
 from dashsearch.space.files import load_space
 from dashsearch.training.levels import check_space
 from dashsearch.training.settings import TrainerSettings
@@ -125,12 +125,7 @@ if IS_TRAINED:
     )
 # The policies of `replicate_runs` with their default settings.
 REPLICATE_POLICIES = {
-    name: {
-        key: value
-        for key, value in ARM_SETTINGS[name](policy=name, experiments_per_round=1)
-        if key not in TERMS
-    }
-    for name in config["replicate_runs"]["policies"]
+    name: default_settings(name) for name in config["replicate_runs"]["policies"]
 }
 # Seeds of an arm that one job looks up in a table, by the name of their file.
 AGENT_ARMS = [name for name, arm in config["arms"].items() if arm["policy"] == "agents"]

@@ -235,7 +235,7 @@ _CONTAINERS = (dict, list, tuple)
 def _readable(value: Any, indent: str) -> str:
     inner = indent + "  "
     if isinstance(value, dict) and value:
-        items = [f"{_on_one_line(k)}: {_readable(v, inner)}" for k, v in sorted(value.items())]
+        items = [f"{_on_one_line(str(k))}: {_readable(v, inner)}" for k, v in sorted(value.items())]
         opened, closed = "{", "}"
     elif isinstance(value, list | tuple) and _holds_containers(value):
         items = [_on_one_line(e) if _is_flat(e) else _readable(e, inner) for e in value]

@@ -35,6 +35,20 @@ def source_digest(key: str, source: str) -> str:
     return file_digest(path)
 
 
+def check_unchanged(key: str, source: str, sha256: str) -> None:
+    """Check that the file of a source is the one that the workflow was planned with.
+
+    Raises
+    ------
+    InputError
+        If it is another one, or as of `source_digest`.
+    """
+    if source_digest(key, source) != sha256:
+        raise InputError(
+            f"config: {key}: {source} was changed during the run; start the run again."
+        )
+
+
 @cache
 def load_callable(key: str, source: str) -> Callable[..., Any]:
     """Run the file of a source, and return the class or function that it names.

@@ -23,7 +23,7 @@ from dashsearch.features.registry import NETWORK_FAMILIES, Backbone
 from dashsearch.features.store import FEATURES_SCHEMA, FeaturesWriter
 from dashsearch.files import file_digest
 from dashsearch.hdf5 import writing_hdf5
-from dashsearch.own_code import load_callable, source_digest
+from dashsearch.own_code import check_unchanged, load_callable
 from dashsearch.progress import Progress
 from dashsearch.provenance import provenance
 
@@ -182,8 +182,7 @@ def _own_descriptor(backbone: Backbone) -> Callable[..., NDArray[np.float32]]:
         If its file is another one than the workflow was planned with.
     """
     key = f"features.backbones.{backbone.name}"
-    if source_digest(f"{key}.source", backbone.source) != backbone.sha256:
-        raise InputError(f"{backbone.source} was changed during the run; start the run again.")
+    check_unchanged(f"{key}.source", backbone.source, backbone.sha256)
     function = load_callable(key, backbone.source)
 
     def describe(*frames: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -116,7 +116,7 @@ def unit_blocks(
     are joined: permuting fewer, larger units is as valid.
     """
     _, unit = numbered_rounds(*seeds_and_rounds(rows))
-    agents, names = pd.factorize(rows["agent"])
+    agents, names = pd.factorize(rows["agent"], use_na_sentinel=False)
     label = pd.Index(labels).get_indexer(pd.Index([str(name) for name in names]))[agents]
     kept = label >= 0
     unit, label = _joined(unit[kept], label[kept], len(labels)), label[kept]

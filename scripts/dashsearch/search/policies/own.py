@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from dashsearch.errors import InputError
-from dashsearch.own_code import load_callable, source_digest
+from dashsearch.own_code import check_unchanged, load_callable
 from dashsearch.search.policy import Policy, Result, Suggestion
 from dashsearch.space.space import Space
 
@@ -38,8 +38,7 @@ class OwnPolicy:
         sha256: str,
     ) -> None:
         self._space, self._where = space, f"policy {source}"
-        if source_digest("arms.source", source) != sha256:
-            raise InputError(f"{self._where} was changed during the run; start the run again.")
+        check_unchanged("arms.source", source, sha256)
         build = load_callable("arms.source", source)
         try:
             inspect.signature(build).bind(space, rng, **settings)
