@@ -37,14 +37,14 @@ lint: .venv/ready
 	$(BIN)/ruff check scripts tests benchmarks
 	$(BIN)/ruff format --check scripts tests benchmarks
 	$(BIN)/mypy
-	$(BIN)/snakefmt --check Snakefile rules
+	$(BIN)/snakefmt --check Snakefile workflow/Snakefile rules
 	$(BIN)/snakemake --lint
 
 # Format all code.
 format: .venv/ready
 	$(BIN)/ruff check --fix scripts tests benchmarks
 	$(BIN)/ruff format scripts tests benchmarks
-	$(BIN)/snakefmt Snakefile rules
+	$(BIN)/snakefmt Snakefile workflow/Snakefile rules
 
 # Makes the config's JSON schema and its page in docs/ anew from the models in scripts/dashsearch/config/.
 schema: .venv/ready

@@ -7,7 +7,9 @@ from snakemake.utils import min_version
 
 min_version("9.20")
 
-sys.path.insert(0, str(Path(workflow.basedir, "scripts")))
+# Where this file lies; `workflow.basedir` is that of whoever uses it as a module.
+HOME = Path(workflow.current_basedir)
+sys.path.insert(0, str(HOME / "scripts"))
 
 
 report: "resources/report/captions/workflow.rst"
@@ -16,7 +18,7 @@ report: "resources/report/captions/workflow.rst"
 # A --configfile replaces the default as a whole: merging would leave the default's tasks in.
 if not workflow.config_settings.configfiles:
 
-    configfile: str(Path(workflow.basedir, "config.yaml"))
+    configfile: str(HOME / "config.yaml")
 
 
 include: "rules/common.smk"

@@ -3,11 +3,9 @@
 
 rule audit_claims:
     input:
-        claims=str(Path(workflow.basedir, "resources/published/claims.yaml")),
-        schema=str(Path(workflow.basedir, "resources/published/schema.json")),
-        tables=sorted(
-            map(str, Path(workflow.basedir, "resources/published").glob("*.csv"))
-        ),
+        claims=str(Path(HOME, "resources/published/claims.yaml")),
+        schema=str(Path(HOME, "resources/published/schema.json")),
+        tables=sorted(map(str, Path(HOME, "resources/published").glob("*.csv"))),
     output:
         document="results/audit/audit.json",
         table="results/audit/audit.csv",
@@ -28,7 +26,7 @@ rule audit:
     input:
         document="results/audit/audit.json",
         templates=[
-            str(Path(workflow.basedir, "resources/report", name))
+            str(Path(HOME, "resources/report", name))
             for name in (
                 "audit.html.j2",
                 "audit_body.html.j2",
@@ -104,6 +102,6 @@ rule reproduce:
         mem_mb=8000,
         runtime=60,
     params:
-        snakefile=workflow.main_snakefile,
+        snakefile=str(HOME / "Snakefile"),
     script:
         "../scripts/reproduce.py"

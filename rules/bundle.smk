@@ -9,7 +9,7 @@ rule write_bundle:
         costs=get_all_costs,
         report="results/report/index.html",
         answers=ANSWERS,
-        tolerances=str(Path(workflow.basedir, "resources/reference/tolerances.yaml")),
+        tolerances=str(Path(HOME, "resources/reference/tolerances.yaml")),
         own=get_own_files,
     output:
         bundle=BUNDLE,
@@ -25,7 +25,7 @@ rule write_bundle:
     params:
         recordings=config["agents"]["recordings"],
         requirements=[
-            str(Path(workflow.basedir, name))
+            str(Path(HOME, name))
             for name in ("requirements.txt", "requirements-models.txt", "LICENSE")
         ],
         config=config,

@@ -19,7 +19,7 @@ from dashsearch.training.settings import TrainerSettings
 
 def resource_path(path):
     """A path of the user's if it exists from the working directory, else one of the workflow's."""
-    return path if Path(path).exists() else str(Path(workflow.basedir, path))
+    return path if Path(path).exists() else str(Path(HOME, path))
 
 
 def replicate_table(name):

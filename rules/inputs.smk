@@ -293,9 +293,7 @@ def get_own_files(wildcards):
         path
         for path in dict.fromkeys(named)
         if Path(path).is_file()
-        and not Path(path)
-        .resolve()
-        .is_relative_to(Path(workflow.basedir, "resources").resolve())
+        and not Path(path).resolve().is_relative_to(Path(HOME, "resources").resolve())
     ]
     for path in found:
         if Path(path).is_absolute() or ".." in Path(path).parts:

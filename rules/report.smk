@@ -36,7 +36,7 @@ rule report:
             table=config["replicate_runs"]["tables"],
         ),
         templates=expand(
-            f"{workflow.basedir}/resources/report/{{name}}",
+            f"{HOME}/resources/report/{{name}}",
             name=(
                 "page.html.j2",
                 "task.html.j2",

@@ -25,10 +25,10 @@ LIMITS = (
 
 def page(schema: Schema) -> str:
     """Return the page: a table of the top level's keys, then one a section."""
-    parts = [HEAD, "\n## Top level\n\n", _table(schema)]
-    for name, section in sorted(schema["$defs"].items(), key=lambda item: _order(item[0])):
-        parts += [f"\n## {name}\n\n", f"{section.get('description', '')}\n\n".lstrip("\n")]
-        parts.append(_table(section) if "properties" in section else f"{_kind(section)}\n")
+    sections = schema["$defs"]
+    parts = [HEAD, "\n## Top level\n\n", _table(schema, sections)]
+    for name, section in sorted(sections.items(), key=lambda item: _order(item[0])):
+        parts += [f"\n## {name}\n\n", f"{section['description']}\n\n", _table(section, sections)]
     return "".join(parts)
 
 
@@ -37,16 +37,25 @@ def _order(name: str) -> tuple[int, str]:
     return next(endings, len(FIRST)), name
 
 
-def _table(section: Schema) -> str:
+def _table(section: Schema, sections: Schema) -> str:
+    """Return one row a key; a key without a meaning is an error (KeyError)."""
     required = section.get("required", ())
     rows = ["| key | values | default | meaning |", "|---|---|---|---|"]
     for key, value in section["properties"].items():
         whole = value.get("default")
         # A section's defaults stand in its own table.
         default = "required" if key in required else "" if "$ref" in value else _code(whole)
-        meaning = _escaped(value.get("description", ""))
-        rows.append(f"| `{key}` | {_kind(value)} | {default} | {meaning} |")
+        rows.append(f"| `{key}` | {_kind(value)} | {default} | {_meaning(value, sections)} |")
     return "\n".join(rows) + "\n"
+
+
+def _meaning(value: Schema, sections: Schema) -> str:
+    """Return a key's own description, or the first paragraph of the section that it holds."""
+    if "const" in value:
+        return "makes the section one of this kind"
+    if "$ref" in value and "description" not in value:
+        value = sections[value["$ref"].rpartition("/")[2]]
+    return _escaped(value["description"].partition("\n\n")[0])
 
 
 def _escaped(text: str) -> str:

@@ -23,6 +23,7 @@ ROOT = HERE.parents[1]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
 from record import record  # noqa: E402
+from spaces import write_narrow_space  # noqa: E402
 
 CORES, ROUNDS, PER_ROUND = 2, 20, 10
 TASK = "highway"
@@ -107,11 +108,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        space = yaml.safe_load((ROOT / "resources/spaces/embedded.yaml").read_text())
-        for factor in space["factors"]:
-            if factor["name"] == "backbone":
-                factor["levels"] = BACKBONES
-        (folder / "space.yaml").write_text(yaml.safe_dump(space, sort_keys=False))
+        write_narrow_space(folder / "space.yaml", BACKBONES)
         dag = measure_dag(folder, options.repeats)
         rounds = [measure_rounds(folder, policy) for policy in options.policies]
     record(HERE / "results.json", "dag", dag, "snakemake")

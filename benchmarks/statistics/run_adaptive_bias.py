@@ -19,7 +19,7 @@ from scipy.stats import binomtest
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-sys.path[:0] = [str(ROOT / each) for each in ("scripts", "benchmarks")]
+sys.path[:0] = [str(ROOT / each) for each in ("scripts", "tests/unit", "benchmarks")]
 
 from record import record  # noqa: E402
 
@@ -33,6 +33,7 @@ from dashsearch.search.table_runs import Evaluation, run_arm  # noqa: E402
 from dashsearch.search.terms import Terms  # noqa: E402
 from dashsearch.seeds import derive_seed  # noqa: E402
 from dashsearch.space.files import load_space  # noqa: E402
+from planted import planted_surface  # noqa: E402
 
 SPACE = load_space(ROOT / "resources/spaces/embedded.yaml")
 PAIR = ("backbone", "encoder")
@@ -62,14 +63,7 @@ TABLES: Mapping[str, Mapping[tuple[str, ...], float]] = {
 def planted_table(kind: str, seed: int) -> np.ndarray:
     """Draw the scores of all cells, float (size,): terms of exact shares, cells' effects, noise."""
     rng = np.random.default_rng(derive_seed(8, "table", kind, seed))
-    total = np.zeros(SPACE.shape)
-    for term, share in TABLES[kind].items():
-        axes = [SPACE.names.index(name) for name in term]
-        effect = rng.standard_normal([SPACE.shape[axis] for axis in axes])
-        for axis in range(effect.ndim):
-            effect -= effect.mean(axis=axis, keepdims=True)
-        shape = [levels if axis in axes else 1 for axis, levels in enumerate(SPACE.shape)]
-        total = total + (effect * np.sqrt(share) / effect.std()).reshape(shape)
+    total = planted_surface(SPACE, TABLES[kind], rng)
     rest = 1 - sum(TABLES[kind].values())
     total = total + np.sqrt(rest) * rng.standard_normal(SPACE.shape)
     if kind == "saturating":

@@ -21,6 +21,10 @@ import yaml
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
+sys.path.insert(0, str(ROOT / "benchmarks"))
+
+from spaces import write_narrow_space  # noqa: E402
+
 CORES, EXPERIMENTS = 2, 2000
 TASK = "highway"
 ARM = f"results/{TASK}/arms/designed/seed1"
@@ -59,11 +63,7 @@ def main() -> None:
     """Measure, and write utilisation.json beside this file."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        space = yaml.safe_load((ROOT / "resources/spaces/embedded.yaml").read_text())
-        for factor in space["factors"]:
-            if factor["name"] == "backbone":
-                factor["levels"] = BACKBONES
-        (folder / "space.yaml").write_text(yaml.safe_dump(space, sort_keys=False))
+        write_narrow_space(folder / "space.yaml", BACKBONES)
         (folder / "config.yaml").write_text(yaml.safe_dump(CONFIG))
         snakemake(folder, *(f"results/{TASK}/prepared/{name}.h5" for name in BACKBONES))
         wall = snakemake(folder, f"{ARM}/ledger.parquet")

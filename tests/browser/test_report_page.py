@@ -10,18 +10,9 @@ from dashsearch.analysis.settings import AnalysisSettings
 from dashsearch.report.clips import ClipExample
 from dashsearch.report.page import TaskReport, write_report
 from dashsearch.report.task import numbered
-from dashsearch.space.space import Factor, Space
-from planted import plant_task, planted_ledger
+from planted import FOUR_FACTORS, plant_task, planted_ledger
 
-SPACE = Space(
-    "small",
-    (
-        Factor("backbone", "architecture", ("flow", "hog", "color", "mid")),
-        Factor("encoder", "architecture", ("gru", "retnet", "hybrid")),
-        Factor("loss", "training", ("bce", "focal", "smooth")),
-        Factor("learning_rate", "training", (1e-4, 1e-3, 1e-2)),
-    ),
-)
+SPACE = FOUR_FACTORS
 SETTINGS = AnalysisSettings(permutations=99, bootstraps=99, window=10)
 SECTIONS = ("answers", "town", "cost", "reading", "provenance")
 PARTS = ("shares", "landscape", "convergence", "experiments", "dynamics", "validity", "transfer",

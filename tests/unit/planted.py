@@ -11,9 +11,22 @@ from numpy.typing import NDArray
 from dashsearch.errors import InputError
 from dashsearch.ledger.schema import score_columns
 from dashsearch.seeds import derive_seed
-from dashsearch.space.space import Space
+from dashsearch.space.space import Factor, Space
 
 TTE_S = (0.5, 1.0, 1.5)
+FIVE_FACTORS = Space(
+    "small",
+    (
+        Factor("backbone", "architecture", ("flow", "hog", "color", "mid")),
+        Factor("encoder", "architecture", ("gru", "retnet", "hybrid")),
+        Factor("pooling", "architecture", ("mean", "max")),
+        Factor("loss", "training", ("bce", "focal", "smooth")),
+        Factor("learning_rate", "training", (1e-4, 1e-3, 1e-2)),
+    ),
+)
+FOUR_FACTORS = Space(
+    "small", tuple(each for each in FIVE_FACTORS.factors if each.name != "pooling")
+)
 
 
 @dataclass(frozen=True)
@@ -90,12 +103,29 @@ def plant_task(
     for factors, share in shares.items():
         rng = np.random.default_rng(derive_seed(seed, name, "effect", *factors))
         shape = tuple(len(space.factor(factor).levels) for factor in factors)
-        effect = rng.standard_normal(shape)
-        # Taking out the mean along every axis leaves the pure interaction of these factors.
-        for axis in range(effect.ndim):
-            effect -= effect.mean(axis=axis, keepdims=True)
-        effects[factors] = effect * np.sqrt(share) / effect.std()
+        effects[factors] = np.sqrt(share) * _pure_effect(rng, shape)
     return PlantedTask(name, space, dict(shares), noise, mean, sd, seed, effects)
+
+
+def planted_surface(
+    space: Space, shares: Mapping[tuple[str, ...], float], rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Draw the sum of all terms for every cell, shape `space.shape`; shares are of variance 1."""
+    total = np.zeros(space.shape)
+    for factors, share in shares.items():
+        places = [space.names.index(name) for name in factors]
+        effect = _pure_effect(rng, tuple(space.shape[place] for place in places))
+        shape = [n if place in places else 1 for place, n in enumerate(space.shape)]
+        total += np.sqrt(share) * effect.reshape(shape)
+    return total
+
+
+def _pure_effect(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """Draw an interaction that holds no effect of fewer factors, of standard deviation 1."""
+    effect = rng.standard_normal(shape)
+    for axis in range(effect.ndim):
+        effect -= effect.mean(axis=axis, keepdims=True)
+    return effect / effect.std()
 
 
 def planted_ledger(

@@ -10,7 +10,12 @@ import pytest
 
 from workflow.campaign import ROOT
 
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "config/README.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+]
 # Words that stand for something of the reader's own.
 STAND_INS = {"mine.yaml": "config.yaml", "…": "key", "<id>": "id"}
 NEEDS_CONDA = "--sdm conda"  # Snakemake asks conda for its version before anything else

@@ -63,13 +63,6 @@ def test_a_second_run_has_nothing_to_do(tiny):
     assert "Nothing to be done" in done.stdout + done.stderr
 
 
-def test_another_folder_and_one_core_give_the_same_bytes(tiny, tmp_path):
-    other = run_campaign(tmp_path / "elsewhere", CONFIG, cores=1).files()
-    first = tiny.files()
-    assert list(first) == list(other)
-    assert [name for name in first if first[name] != other[name]] == []
-
-
 def test_a_proposal_can_only_read_earlier_validation_and_the_space(tiny):
     summary = tiny.snakemake("--detailed-summary").stdout
     rows = list(csv.DictReader(summary.splitlines(), delimiter="\t"))

@@ -7,6 +7,9 @@ from pydantic import Field, model_validator
 from dashsearch.strict import StrictModel
 
 Seconds = Annotated[float, Field(gt=0)]
+Folder = Annotated[
+    str, Field(min_length=1, description="where the data set lies as its publisher lays it out")
+]
 
 
 # Raise it whenever the same video and settings may give other windows: a change of the library's
@@ -17,11 +20,19 @@ DECODER_VERSION = "decoder/1"
 class Windows(StrictModel):
     """What a window of a clip is: T frames that end a given time to event before the event."""
 
-    frames: Annotated[int, Field(ge=2, le=64)] = 20
-    rate_hz: Annotated[float, Field(gt=0, le=60)] = 5.0
-    tte_s: Annotated[list[Seconds], Field(min_length=1)] = Field(default=[0.5, 1.0, 1.5])
-    height: Annotated[int, Field(ge=32, le=1024)] = 112
-    width: Annotated[int, Field(ge=32, le=1024)] = 112
+    frames: Annotated[
+        int, Field(ge=2, le=64, description="of a window, the last one at its time to event")
+    ] = 20
+    rate_hz: Annotated[float, Field(gt=0, le=60, description="frames a second")] = 5.0
+    tte_s: Annotated[
+        list[Seconds],
+        Field(
+            min_length=1,
+            description="seconds before the event that windows end; a clip has one window for each",
+        ),
+    ] = Field(default=[0.5, 1.0, 1.5])
+    height: Annotated[int, Field(ge=32, le=1024, description="of a frame, in pixels")] = 112
+    width: Annotated[int, Field(ge=32, le=1024, description="of a frame, in pixels")] = 112
     min_frames: Annotated[
         int, Field(ge=1, description="fewest real frames of a window; padding stands for the rest")
     ] = 2

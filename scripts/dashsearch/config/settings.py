@@ -33,7 +33,10 @@ class EmbeddedTask(TaskSettings):
     """A synthetic dashcam task that is rendered and encoded on the spot."""
 
     source: Literal["embedded"]
-    scene: Literal["highway", "crossing"]
+    scene: Annotated[
+        Literal["highway", "crossing"],
+        Field(description="what is rendered: traffic ahead on a highway, or traffic that crosses"),
+    ]
     clips: Annotated[int, Field(ge=8, multiple_of=2, description="half of them positive")] = 320
 
 
@@ -43,9 +46,11 @@ Task = Annotated[EmbeddedTask | DataSetTask, Field(discriminator="source")]
 class Split(StrictModel):
     """Shares of the clips, drawn by clip and stratified by label."""
 
-    train: PositiveShare = 0.6
-    validation: PositiveShare = 0.2
-    test: PositiveShare = 0.2
+    train: Annotated[PositiveShare, Field(description="of the clips, to train on")] = 0.6
+    validation: Annotated[PositiveShare, Field(description="of the clips, to choose by")] = 0.2
+    test: Annotated[
+        PositiveShare, Field(description="of the clips, sealed until an arm has ended")
+    ] = 0.2
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -57,23 +62,46 @@ class Split(StrictModel):
 class Training(StrictModel):
     """How one experiment is trained, beside what its cell says."""
 
-    epochs: Count = 20
-    batch_size: Annotated[int, Field(ge=2)] = 32
-    schedule: Literal["cosine", "linear", "constant"] = "cosine"
-    warmup_fraction: Share = 0.1
-    gradient_clip: Annotated[float, Field(gt=0)] = 1.0
-    beta2: Annotated[float, Field(ge=0, lt=1)] = 0.999
+    epochs: Annotated[Count, Field(description="visits of every training clip")] = 20
+    batch_size: Annotated[int, Field(ge=2, description="clips of a step")] = 32
+    schedule: Annotated[
+        Literal["cosine", "linear", "constant"],
+        Field(description="of the learning rate after the warm-up"),
+    ] = "cosine"
+    warmup_fraction: Annotated[
+        Share, Field(description="of the steps, in which the learning rate rises from 0")
+    ] = 0.1
+    gradient_clip: Annotated[
+        float, Field(gt=0, description="largest norm of an experiment's gradient")
+    ] = 1.0
+    beta2: Annotated[float, Field(ge=0, lt=1, description="of AdamW")] = 0.999
     layers: Annotated[
         int | None, Field(ge=1, le=12, description="of the encoder; null: as it is used")
     ] = None
     sequence_length: Annotated[
         int | None, Field(ge=1, description="last frames of a window that are seen; null: all")
     ] = None
-    feature_dropout: Annotated[float, Field(ge=0, le=0.9)] = 0.0
-    focal_gamma: Annotated[float, Field(ge=0, le=10)] = 2.0
-    focal_alpha: PositiveShare = 0.25
-    positive_weight: Annotated[float, Field(gt=0)] = 1.0
-    smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    feature_dropout: Annotated[
+        float, Field(ge=0, le=0.9, description="share of the inputs that is dropped")
+    ] = 0.0
+    focal_gamma: Annotated[float, Field(ge=0, le=10, description="exponent of the loss focal")] = (
+        2.0
+    )
+    focal_alpha: Annotated[
+        PositiveShare,
+        Field(description="weight of positives in the loss focal; negatives have the rest of 1"),
+    ] = 0.25
+    positive_weight: Annotated[
+        float, Field(gt=0, description="of positives against negatives in the loss bce")
+    ] = 1.0
+    smoothing: Annotated[
+        float,
+        Field(
+            ge=0,
+            lt=1,
+            description="share of the target that label_smoothing spreads over all classes",
+        ),
+    ] = 0.1
     components: Annotated[
         int | None, Field(ge=1, description="principal components of the features; null: all")
     ] = 48
@@ -92,7 +120,9 @@ class Training(StrictModel):
     losses: Annotated[
         dict[Name, str], Field(description="losses of your own: name to <file>:<function>")
     ] = Field(default={})
-    device: Literal["cpu", "cuda"] = "cpu"
+    device: Annotated[
+        Literal["cpu", "cuda"], Field(description="where experiments are trained")
+    ] = "cpu"
     stack_size: Annotated[
         int | None, Field(ge=1, description="experiments trained together; null: measured")
     ] = None
@@ -139,11 +169,19 @@ class Features(StrictModel):
 class Analysis(StrictModel):
     """Settings of the estimators."""
 
-    min_per_group: Annotated[int, Field(ge=2)] = 2
-    window: Annotated[int, Field(ge=2)] = 20
-    step: Count = 5
-    permutations: Annotated[int, Field(ge=99)] = 999
-    bootstraps: Annotated[int, Field(ge=99)] = 2000
+    min_per_group: Annotated[
+        int, Field(ge=2, description="fewest scores of a group in an analysis of variance")
+    ] = 2
+    window: Annotated[
+        int, Field(ge=2, description="consecutive proposals whose entropy is taken")
+    ] = 20
+    step: Annotated[Count, Field(description="proposals between the ends of two windows")] = 5
+    permutations: Annotated[
+        int, Field(ge=99, description="of every permutation test and null distribution")
+    ] = 999
+    bootstraps: Annotated[
+        int, Field(ge=99, description="resamples of every bootstrap interval")
+    ] = 2000
     failed_cells: Annotated[
         Literal["refuse", "lowest"],
         Field(description="of a table, in exact shares; lowest: each has its lowest score"),
@@ -176,9 +214,15 @@ class Exports(StrictModel):
 class Config(StrictModel):
     """The whole configuration."""
 
-    seed: Annotated[int, Field(ge=0)] = 1
-    tasks: Annotated[dict[Name, Task], Field(min_length=1)]
-    space: str = "resources/spaces/embedded.yaml"
+    seed: Annotated[
+        int, Field(ge=0, description="every random draw of the campaign derives from it")
+    ] = 1
+    tasks: Annotated[
+        dict[Name, Task], Field(min_length=1, description="what is searched on, by a name of yours")
+    ]
+    space: Annotated[str, Field(description="file of factors and levels")] = (
+        "resources/spaces/embedded.yaml"
+    )
     windows: Windows = Windows()
     clips_per_shard: Annotated[
         int,
@@ -186,12 +230,19 @@ class Config(StrictModel):
             ge=1, description="clips that a job decodes or describes at a time; a crash loses one"
         ),
     ] = 400
-    max_marked_share: Share = 0.05
+    max_marked_share: Annotated[
+        Share,
+        Field(
+            description="share of a task's clips that may be unusable; a larger one stops the run"
+        ),
+    ] = 0.05
     split: Split = Split()
     shared_start: Annotated[
         int, Field(ge=0, description="cells that all searching arms of a task and seed begin with")
     ] = 16
-    arms: Annotated[dict[Name, AnyArm], Field(min_length=1)]
+    arms: Annotated[
+        dict[Name, AnyArm], Field(min_length=1, description="who searches, by a name of yours")
+    ]
     evaluator: Annotated[
         Literal["train", "table"],
         Field(description="train experiments, or look them up in a factorial file"),

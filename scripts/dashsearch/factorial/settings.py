@@ -17,12 +17,15 @@ class ReplicateRuns(StrictModel):
         Field(description="names of tables that come with dashsearch; none: no runs"),
     ] = Field(default=[])
     policies: Annotated[
-        list[Literal["random", "evolution", "local_search", "tpe", "smac"]], Field(min_length=1)
+        list[Literal["random", "evolution", "local_search", "tpe", "smac"]],
+        Field(min_length=1, description="that are run, with their default settings"),
     ] = Field(default=["random", "evolution"])
-    seeds: Count = 100
-    experiments: Count = 64
-    experiments_per_round: Count = 16
-    shared_start: Annotated[int, Field(ge=0)] = 16
+    seeds: Annotated[Count, Field(description="runs of a policy")] = 100
+    experiments: Annotated[Count, Field(description="of a run")] = 64
+    experiments_per_round: Annotated[Count, Field(description="told to the policy together")] = 16
+    shared_start: Annotated[
+        int, Field(ge=0, description="cells that all policies of a seed begin with")
+    ] = 16
 
 
 class Factorial(StrictModel):

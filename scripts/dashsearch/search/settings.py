@@ -38,8 +38,12 @@ class ArmSettings(StrictModel):
     """What all arms share: a policy, seeds, and a budget; whichever part of it ends first."""
 
     seeds: Seeds = Field(default=[1])
-    rounds: Count = 1
-    experiments_per_round: Count
+    rounds: Annotated[
+        Count, Field(description="proposals, training and what is told, so many times")
+    ] = 1
+    experiments_per_round: Annotated[
+        Count, Field(description="proposed in a round, failures and repetitions included")
+    ]
     budget_train_s: Annotated[
         Positive | None, Field(description="seconds of training; null: as long as it takes")
     ] = None
@@ -58,9 +62,14 @@ class DesignedArm(ArmSettings):
     """The balanced sample that unbiased variance shares are computed on."""
 
     policy: Literal["designed"]
-    replicates: Count = 2
-    replicated_share: Share = 0.25
-    training_levels: Literal["uniform", "sobol"] = "uniform"
+    replicates: Annotated[Count, Field(description="seeds of a cell that is replicated")] = 2
+    replicated_share: Annotated[
+        Share, Field(description="of the architectures, each in one cell, for the seed noise")
+    ] = 0.25
+    training_levels: Annotated[
+        Literal["uniform", "sobol"],
+        Field(description="of every cell: independent draws, or a scrambled Sobol sequence"),
+    ] = "uniform"
 
 
 class GridArm(ArmSettings):
@@ -89,8 +98,12 @@ class EvolutionArm(AdaptiveArm):
     """Regularised evolution."""
 
     policy: Literal["evolution"]
-    population: Annotated[int, Field(ge=2)] = 16
-    sample: Annotated[int, Field(ge=2)] = 5
+    population: Annotated[
+        int, Field(ge=2, description="youngest experiments that may become parents")
+    ] = 16
+    sample: Annotated[
+        int, Field(ge=2, description="drawn from them; the best becomes the parent")
+    ] = 5
 
     @model_validator(mode="after")
     def _sample_fits(self) -> Self:
@@ -154,7 +167,10 @@ class AgentsArm(AdaptiveArm):
     """
 
     policy: Literal["agents"]
-    agents: Annotated[list[AnyAgent], Field(min_length=1, max_length=8)]
+    agents: Annotated[
+        list[AnyAgent],
+        Field(min_length=1, max_length=8, description="who proposes; several see one leaderboard"),
+    ]
     ideas: Ideas = Ideas()
     budget_calls: Annotated[
         Count | None, Field(description="requests that are sent, repetitions included")

@@ -18,6 +18,7 @@ from dashsearch.search.propose import Arm
 from dashsearch.search.table_runs import Evaluation, run_arm
 from dashsearch.search.terms import Terms
 from dashsearch.space.space import Factor, Space
+from planted import planted_surface
 
 SPACE = Space(
     "small",
@@ -38,13 +39,7 @@ SHARES = {("backbone",): 0.3, ("encoder",): 0.1, ("backbone", "encoder"): 0.1, (
 def planted(seed):
     rng = np.random.default_rng(seed)
     total = np.sqrt(1 - sum(SHARES.values())) * rng.standard_normal(SPACE.shape)
-    for term, share in SHARES.items():
-        axes = [SPACE.names.index(name) for name in term]
-        effect = rng.standard_normal([SPACE.shape[axis] for axis in axes])
-        for axis in range(effect.ndim):
-            effect -= effect.mean(axis=axis, keepdims=True)
-        shape = [n if axis in axes else 1 for axis, n in enumerate(SPACE.shape)]
-        total = total + (effect * np.sqrt(share) / effect.std()).reshape(shape)
+    total += planted_surface(SPACE, SHARES, rng)
     return np.clip(0.6 + 0.06 * total.ravel(), 0, 1)
 
 

@@ -10,19 +10,9 @@ from dashsearch.analysis.inputs.ledgers import analysis_note
 from dashsearch.analysis.results import plain
 from dashsearch.analysis.settings import AnalysisSettings
 from dashsearch.errors import InputError
-from dashsearch.space.space import Factor, Space
-from planted import plant_task, planted_ledger
+from planted import FIVE_FACTORS, plant_task, planted_ledger
 
-SPACE = Space(
-    "small",
-    (
-        Factor("backbone", "architecture", ("flow", "hog", "color", "mid")),
-        Factor("encoder", "architecture", ("gru", "retnet", "hybrid")),
-        Factor("pooling", "architecture", ("mean", "max")),
-        Factor("loss", "training", ("bce", "focal", "smooth")),
-        Factor("learning_rate", "training", (1e-4, 1e-3, 1e-2)),
-    ),
-)
+SPACE = FIVE_FACTORS
 SETTINGS = AnalysisSettings(permutations=99, bootstraps=99, window=10)
 FILES = [
     "arm_pairs.csv", "arms.csv", "best_at.csv", "best_so_far.csv", "bias.csv",

@@ -9,18 +9,9 @@ from dashsearch.analysis.settings import AnalysisSettings
 from dashsearch.analysis.variance.decomposition import decompose
 from dashsearch.analysis.variance.effects import effect_of_sums
 from dashsearch.analysis.variance.nested_models import NestedModels
-from dashsearch.space.space import Factor, Space
-from planted import plant_task, planted_ledger
+from planted import FOUR_FACTORS, plant_task, planted_ledger
 
-SPACE = Space(
-    "small",
-    (
-        Factor("backbone", "architecture", ("flow", "hog", "color", "mid")),
-        Factor("encoder", "architecture", ("gru", "retnet", "hybrid")),
-        Factor("loss", "training", ("bce", "focal", "smooth")),
-        Factor("learning_rate", "training", (1e-4, 1e-3, 1e-2)),
-    ),
-)
+SPACE = FOUR_FACTORS
 SHARES = {("backbone",): 0.4, ("backbone", "encoder"): 0.1, ("learning_rate",): 0.2}
 SETTINGS = AnalysisSettings(permutations=99, bootstraps=99)
 

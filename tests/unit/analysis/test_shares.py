@@ -4,19 +4,9 @@ import pytest
 from dashsearch.analysis.settings import AnalysisSettings
 from dashsearch.analysis.variance.shares import group_codes, primary_arm, variance_shares
 from dashsearch.errors import InputError
-from dashsearch.space.space import Factor, Space
-from planted import plant_task, planted_ledger
+from planted import FIVE_FACTORS, plant_task, planted_ledger
 
-SPACE = Space(
-    "small",
-    (
-        Factor("backbone", "architecture", ("flow", "hog", "color", "mid")),
-        Factor("encoder", "architecture", ("gru", "retnet", "hybrid")),
-        Factor("pooling", "architecture", ("mean", "max")),
-        Factor("loss", "training", ("bce", "focal", "smooth")),
-        Factor("learning_rate", "training", (1e-4, 1e-3, 1e-2)),
-    ),
-)
+SPACE = FIVE_FACTORS
 SHARES = {("backbone",): 0.4, ("backbone", "encoder"): 0.1, ("learning_rate",): 0.2}
 SETTINGS = AnalysisSettings(permutations=99, bootstraps=99)
 

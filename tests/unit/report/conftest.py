@@ -11,19 +11,9 @@ from dashsearch.files import read_json, write_json
 from dashsearch.report.clips import ClipExample
 from dashsearch.report.page import TaskReport
 from dashsearch.report.task import numbered
-from dashsearch.space.space import Factor, Space
-from planted import plant_task, planted_ledger
+from planted import FIVE_FACTORS, plant_task, planted_ledger
 
-SPACE = Space(
-    "small",
-    (
-        Factor("backbone", "architecture", ("flow", "hog", "color", "mid")),
-        Factor("encoder", "architecture", ("gru", "retnet", "hybrid")),
-        Factor("pooling", "architecture", ("mean", "max")),
-        Factor("loss", "training", ("bce", "focal", "smooth")),
-        Factor("learning_rate", "training", (1e-4, 1e-3, 1e-2)),
-    ),
-)
+SPACE = FIVE_FACTORS
 SETTINGS = AnalysisSettings(permutations=99, bootstraps=99, window=10)
 
 

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from dashsearch.clips.adapters.rows import list_videos
 from dashsearch.clips.records import COLLISION, ClipRecord, DataSet
-from dashsearch.clips.settings import DataSetSettings
+from dashsearch.clips.settings import DataSetSettings, Folder
 from dashsearch.errors import InputError
 
 ANNOTATIONS = "Crash-1500.txt"
@@ -28,7 +28,7 @@ class CcdTask(DataSetSettings):
     """A folder that holds videos/Normal, videos/Crash-1500 and videos/Crash-1500.txt."""
 
     source: Literal["ccd"]
-    folder: Annotated[str, Field(min_length=1)]
+    folder: Folder
     split: Annotated[
         Literal["video", "official"],
         Field(

@@ -6,13 +6,11 @@ the last ten.
 """
 
 from pathlib import Path
-from typing import Annotated, Literal
-
-from pydantic import Field
+from typing import Literal
 
 from dashsearch.clips.adapters.rows import list_videos
 from dashsearch.clips.records import COLLISION, ClipRecord, DataSet
-from dashsearch.clips.settings import DataSetSettings
+from dashsearch.clips.settings import DataSetSettings, Folder
 from dashsearch.errors import InputError
 
 SPLITS = {"training": "train", "testing": "test"}
@@ -25,7 +23,7 @@ class DadTask(DataSetSettings):
     """A folder that holds videos/training and videos/testing."""
 
     source: Literal["dad"]
-    folder: Annotated[str, Field(min_length=1)]
+    folder: Folder
 
 
 def read(task: DadTask) -> DataSet:

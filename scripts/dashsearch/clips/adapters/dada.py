@@ -19,7 +19,7 @@ from pydantic import Field, model_validator
 
 from dashsearch.clips.adapters.rows import NOTHING, binary_of, read_rows
 from dashsearch.clips.records import ClipRecord, DataSet
-from dashsearch.clips.settings import DataSetSettings
+from dashsearch.clips.settings import DataSetSettings, Folder
 from dashsearch.errors import InputError
 from dashsearch.strict import StrictModel
 
@@ -39,16 +39,18 @@ CLASSES = {
 class Lists(StrictModel):
     """Files that list the videos of a split: <category>/<video> first on every line."""
 
-    train: str
-    validation: str | None = None
-    test: str
+    train: Annotated[str, Field(description="a file in the folder")]
+    validation: Annotated[
+        str | None, Field(description="a file in the folder; null: cut from the training videos")
+    ] = None
+    test: Annotated[str, Field(description="a file in the folder")]
 
 
 class DadaTask(DataSetSettings):
     """A folder with DADA2000/<category>/<video>/images/ and the table of annotations as CSV."""
 
     source: Literal["dada"]
-    folder: Annotated[str, Field(min_length=1)]
+    folder: Folder
     table: Annotated[str, Field(min_length=1, description="CSV, in the folder")] = (
         "dada_text_annotations.csv"
     )

@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from dashsearch.clips.records import ClipRecord, DataSet
-from dashsearch.clips.settings import DataSetSettings
+from dashsearch.clips.settings import DataSetSettings, Folder
 from dashsearch.errors import InputError
 
 PICTURES_HZ = 10.0
@@ -41,7 +41,7 @@ class DotaTask(DataSetSettings):
     """A folder in the layout of DoTA: dataset/metadata_*.json and frames/<clip>/."""
 
     source: Literal["dota"]
-    folder: Annotated[str, Field(min_length=1)]
+    folder: Folder
     question: Annotated[
         Literal["ego", "category"],
         Field(description="ego: is the camera's own car involved; category: what kind of anomaly"),

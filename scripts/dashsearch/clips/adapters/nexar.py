@@ -27,7 +27,7 @@ from dashsearch.clips.adapters.rows import (
     text_of,
 )
 from dashsearch.clips.records import COLLISION, ClipRecord, DataSet
-from dashsearch.clips.settings import DataSetSettings, Download
+from dashsearch.clips.settings import DataSetSettings, Download, Folder
 from dashsearch.errors import InputError
 
 COLUMNS = ("target", "time_of_event", "time_of_alert")
@@ -40,7 +40,7 @@ class NexarTask(DataSetSettings):
     """A folder in the layout of Nexar's data set, Kaggle's or Hugging Face's."""
 
     source: Literal["nexar"]
-    folder: Annotated[str, Field(min_length=1)]
+    folder: Folder
     test: Annotated[
         Literal["none", "official"],
         Field(

@@ -16,7 +16,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from dashsearch.clips.records import ClipRecord, DataSet
-from dashsearch.clips.settings import DataSetSettings
+from dashsearch.clips.settings import DataSetSettings, Folder
 from dashsearch.errors import InputError
 
 VIDEOS = "UCF-101"
@@ -29,7 +29,7 @@ class Ucf101Task(DataSetSettings):
     """A folder with UCF-101/ (the videos) and ucfTrainTestlist/ (the lists)."""
 
     source: Literal["ucf101"]
-    folder: Annotated[str, Field(min_length=1)]
+    folder: Folder
     fold: Annotated[Literal[1, 2, 3], Field(description="which of the three pairs of lists")] = 1
     classes: Annotated[
         list[str] | None,

@@ -18,14 +18,16 @@ Seconds = Annotated[float, Field(gt=0)]
 class Agent(StrictModel):
     """What all agents share."""
 
-    name: AgentName
+    name: Annotated[AgentName, Field(description="in ledgers and in the report")]
 
 
 class ModelAgent(Agent):
     """A language model: its id is sent as it is, and the id that answers is kept."""
 
-    model: Annotated[str, Field(min_length=1, max_length=200)]
-    max_output_tokens: Annotated[int, Field(ge=256, le=64000)] = 8000
+    model: Annotated[str, Field(min_length=1, max_length=200, description="the vendor's id")]
+    max_output_tokens: Annotated[
+        int, Field(ge=256, le=64000, description="of one reply, thoughts included")
+    ] = 8000
     hypothesis_chars: Annotated[
         int, Field(ge=20, le=400, description="longest hypothesis that a reply may hold")
     ] = 400
@@ -46,7 +48,10 @@ class AnthropicAgent(HostedAgent):
     """Claude."""
 
     provider: Literal["anthropic"]
-    effort: Literal["low", "medium", "high"] | None = "medium"
+    effort: Annotated[
+        Literal["low", "medium", "high"] | None,
+        Field(description="how much it thinks; null: as the model has it"),
+    ] = "medium"
     thinking: Annotated[
         Literal["adaptive", "disabled"] | None, Field(description="null: as the model has it")
     ] = "adaptive"
@@ -56,7 +61,10 @@ class GoogleAgent(HostedAgent):
     """Gemini."""
 
     provider: Literal["google"]
-    thinking_level: Literal["minimal", "low", "medium", "high"] | None = "medium"
+    thinking_level: Annotated[
+        Literal["minimal", "low", "medium", "high"] | None,
+        Field(description="how much it thinks; null: as the model has it"),
+    ] = "medium"
 
 
 class LocalAgent(ModelAgent):
@@ -66,16 +74,21 @@ class LocalAgent(ModelAgent):
     model: Annotated[
         str, Field(min_length=1, description="smollm2, or a folder that transformers can load")
     ] = EMBEDDED_MODEL
-    max_output_tokens: Annotated[int, Field(ge=256, le=64000)] = 1500
-    hypothesis_chars: Annotated[int, Field(ge=20, le=400)] = 100
-    temperature: Annotated[float, Field(gt=0, le=2)] = 0.8
+    max_output_tokens: Annotated[int, Field(ge=256, le=64000, description="of one reply")] = 1500
+    hypothesis_chars: Annotated[
+        int, Field(ge=20, le=400, description="longest hypothesis that a reply may hold")
+    ] = 100
+    temperature: Annotated[float, Field(gt=0, le=2, description="of the draws of tokens")] = 0.8
 
 
 class PolicyAgent(Agent):
     """A classical policy that shares the arm's leaderboard."""
 
     provider: Literal["policy"]
-    policy: Literal["random", "evolution", "local_search", "tpe", "gp", "smac"]
+    policy: Annotated[
+        Literal["random", "evolution", "local_search", "tpe", "gp", "smac"],
+        Field(description="which one, with its default settings"),
+    ]
 
 
 AnyAgent = Annotated[
@@ -92,8 +105,8 @@ AGENT_SETTINGS: dict[str, type[Agent]] = {
 class Ideas(StrictModel):
     """What agents are shown, and how much they may ask for in a round."""
 
-    least: Annotated[int, Field(ge=1, le=10, description="base ideas of a reply")] = 3
-    most: Annotated[int, Field(ge=1, le=10)] = 5
+    least: Annotated[int, Field(ge=1, le=10, description="base ideas of a reply, at least")] = 3
+    most: Annotated[int, Field(ge=1, le=10, description="base ideas of a reply, at most")] = 5
     sweep_cap: Annotated[
         int, Field(ge=1, le=200, description="experiments of an agent in a round, sweeps spread")
     ] = 25
@@ -124,9 +137,13 @@ class AgentCalls(StrictModel):
     prices: Annotated[str, Field(description="dated prices of tokens")] = "resources/prices.yaml"
     timeout_s: Annotated[Seconds, Field(description="of one attempt")] = 300.0
     deadline_s: Annotated[Seconds, Field(description="of a call with all its attempts")] = 900.0
-    attempts: Annotated[int, Field(ge=1, le=20)] = 7
-    first_wait_s: Annotated[float, Field(ge=0)] = 1.0
-    longest_wait_s: Annotated[float, Field(ge=0)] = 60.0
+    attempts: Annotated[int, Field(ge=1, le=20, description="of one call, the first included")] = 7
+    first_wait_s: Annotated[
+        float, Field(ge=0, description="seconds before the second attempt, doubled with each")
+    ] = 1.0
+    longest_wait_s: Annotated[
+        float, Field(ge=0, description="seconds between two attempts, at most")
+    ] = 60.0
 
 
 def needs_embedded_model(agents: Sequence[Mapping[str, Any]]) -> bool:
