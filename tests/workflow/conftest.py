@@ -3,14 +3,22 @@
 import shutil
 
 import pytest
+from filelock import FileLock
 
 from workflow.campaign import CONFIG, Campaign, run_campaign
 
 
 @pytest.fixture(scope="session")
-def tiny(tmp_path_factory):
-    """The tiny campaign, run once with two cores; tests must not change it."""
-    return run_campaign(tmp_path_factory.mktemp("tiny"), CONFIG)
+def tiny(tmp_path_factory, worker_id):
+    """The tiny campaign, run once with two cores; tests must not change it, or run in it."""
+    base = tmp_path_factory.getbasetemp()
+    # Processes of one session of tests have the folder above theirs in common.
+    shared = (base if worker_id == "master" else base.parent) / "tiny"
+    with FileLock(f"{shared}.lock"):
+        if not (finished := shared.with_suffix(".finished")).exists():
+            run_campaign(shared, CONFIG)
+            finished.touch()
+    return Campaign(shared)
 
 
 @pytest.fixture

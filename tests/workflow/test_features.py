@@ -3,6 +3,7 @@
 import copy
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -13,30 +14,34 @@ import yaml
 
 from dashsearch.features.store import read_features
 from features.tiny_networks import FAMILIES, save_model
-from workflow.campaign import CONFIG, ROOT, SPACE, Campaign
+from workflow.campaign import CONFIG, ROOT, SPACE, Campaign, copy_of
 
 FUSION = "results/tiny/features/flow_efficientnet_lite0.h5"
 SHARDS = 4
+NETWORKS = ("dinov2", "vjepa2")  # of frames, of windows; unit tests have all families
 
 
 @pytest.fixture
-def sharded(tmp_path):
-    """A campaign of six clips a shard, whose backbones are colour and a fusion."""
-
-    def make(name):
-        campaign = Campaign(tmp_path / name)
-        campaign.folder.mkdir()
-        campaign.write_config(copy.deepcopy(CONFIG) | {"clips_per_shard": 6})
-        space = copy.deepcopy(SPACE)
-        space["factors"][0]["levels"] = ["flow_efficientnet_lite0", "color"]
-        (campaign.folder / "space.yaml").write_text(yaml.safe_dump(space, sort_keys=False))
-        return campaign
-
-    return make
+def whole(tmp_path):
+    """A campaign of four clips a shard, whose backbones are colour and a fusion."""
+    campaign = Campaign(tmp_path / "whole")
+    campaign.folder.mkdir()
+    space = copy.deepcopy(SPACE)
+    space["factors"][0]["levels"] = ["flow_efficientnet_lite0", "color"]
+    config = copy.deepcopy(CONFIG) | {"clips_per_shard": 4}
+    config["tasks"]["tiny"]["clips"] = 4 * SHARDS
+    campaign.write_config(config, space)
+    return campaign
 
 
-def test_a_killed_extraction_goes_on_with_the_unfinished_shard(sharded):
-    whole, broken = sharded("whole"), sharded("broken")
+def without_features(campaign, folder):
+    """A copy that has its clips still, and no features."""
+    copied = copy_of(campaign, folder)
+    shutil.rmtree(copied.folder / "results/tiny/features")
+    return copied
+
+
+def test_a_killed_extraction_goes_on_with_the_unfinished_shard(whole, tmp_path):
     done = whole.snakemake(FUSION)
     assert done.returncode == 0, done.stdout + done.stderr
     jobs = dict(re.findall(r"^(\w+) +(\d+)$", done.stdout + done.stderr, flags=re.MULTILINE))
@@ -46,6 +51,7 @@ def test_a_killed_extraction_goes_on_with_the_unfinished_shard(sharded):
     assert read_features(whole.folder / FUSION).values.shape[2] == 1700
     assert not list(whole.folder.glob("results/tiny/features/shards/*/*.h5"))
 
+    broken = without_features(whole, tmp_path / "broken")
     shards = broken.folder / "results/tiny/features/shards/efficientnet_lite0"
     process = subprocess.Popen(
         broken.command(FUSION, cores=1),
@@ -71,13 +77,14 @@ def test_a_killed_extraction_goes_on_with_the_unfinished_shard(sharded):
 
 
 def test_networks_are_extracted_by_the_same_rule(tmp_path):
-    """Every family of transformers, and one network of torchvision, from weights on the disk."""
+    """Networks of frames, of windows and of torchvision, from weights on the disk."""
     campaign = Campaign(tmp_path)
     weights, registry = (
         tmp_path / "weights",
         yaml.safe_load((ROOT / "resources/backbones.yaml").read_text()),
     )
-    for name, (_, takes, outputs) in FAMILIES.items():
+    for name in NETWORKS:
+        _, takes, outputs = FAMILIES[name]
         save_model(name, weights)
         entry = {"family": "transformers", "model": f"tiny/{name}", "takes": takes}
         entry |= {"name": f"tiny_{name}", "output": outputs[-1], "sees": "frame", "dimension": 32}
@@ -93,7 +100,7 @@ def test_networks_are_extracted_by_the_same_rule(tmp_path):
     (tmp_path / "resources").mkdir()
     (tmp_path / "resources/backbones.yaml").write_text(yaml.safe_dump(registry))
     space = copy.deepcopy(SPACE)
-    names = [*(f"tiny_{name}" for name in FAMILIES), "r2plus1d_18"]
+    names = [*(f"tiny_{name}" for name in NETWORKS), "r2plus1d_18"]
     space["factors"][0]["levels"] = names
     (tmp_path / "space.yaml").write_text(yaml.safe_dump(space, sort_keys=False))
     targets = [f"results/tiny/features/{name}.h5" for name in names]
@@ -113,10 +120,11 @@ def test_campaigns_share_features_through_a_cache(tmp_path):
     target, cache = "results/tiny/features/color.h5", tmp_path / "cache"
     cache.mkdir()
     logs = []
+    one = Campaign(tmp_path / "one")
+    one.folder.mkdir()
+    one.write_config(config)
     for name in ("one", "two"):
-        campaign = Campaign(tmp_path / name)
-        campaign.folder.mkdir()
-        campaign.write_config(config)
+        campaign = one if name == "one" else without_features(one, tmp_path / "two")
         done = campaign.snakemake(
             "--cache", "extract_features", "--", target, SNAKEMAKE_OUTPUT_CACHE=str(cache)
         )
@@ -127,5 +135,4 @@ def test_campaigns_share_features_through_a_cache(tmp_path):
         stored = f"Moving output file {shard} to cache"
         assert stored in logs[0]
         assert stored not in logs[1] and f"{shard} from cache" in logs[1]
-    one, two = ((tmp_path / name / target).read_bytes() for name in ("one", "two"))
-    assert one == two
+    assert (one.folder / target).read_bytes() == (tmp_path / "two" / target).read_bytes()

@@ -1,37 +1,20 @@
-"""The questions that are put to a ledger, and what a ledger has to be for that."""
+"""The questions that are put to a task's ledger."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from importlib import import_module
+from typing import cast
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from dashsearch.analysis.findings import Findings
 from dashsearch.analysis.inputs.clip_scores import ClipScores
 from dashsearch.analysis.inputs.measured import MeasuredSpace
-from dashsearch.analysis.questions.bias import bias_findings
-from dashsearch.analysis.questions.convergence import convergence_findings
-from dashsearch.analysis.questions.dynamics import dynamics_findings
-from dashsearch.analysis.questions.summary import summary_findings
-from dashsearch.analysis.questions.transfer import transfer_findings
-from dashsearch.analysis.questions.validity import validity_findings
-from dashsearch.analysis.questions.variance import variance_findings
+from dashsearch.analysis.inputs.usable import usable_ledger
 from dashsearch.analysis.settings import AnalysisSettings
-from dashsearch.errors import InputError
 from dashsearch.space.space import Space
 
-COLUMNS = (
-    *("experiment_id", "task", "arm", "arm_seed", "cell", "seed", "fidelity", "status", "reason"),
-)
-Question = Callable[[pd.DataFrame, Space, AnalysisSettings], Findings]
-QUESTIONS: Mapping[str, Question] = {
-    "variance": variance_findings,
-    "convergence": convergence_findings,
-    "dynamics": dynamics_findings,
-    "validity": validity_findings,
-    "bias": bias_findings,
-    "summary": summary_findings,
-}
+# Of each, the module in questions/.
+QUESTIONS = ("variance", "convergence", "dynamics", "validity", "bias", "summary")
 
 
 def analyse(
@@ -53,19 +36,13 @@ def analyse(
     Raises
     ------
     InputError
-        If a column is missing, the ledger is empty or of several tasks, a cell is outside the
-        space, a score is outside [0, 1], or a successful experiment has no score.
+        As `usable_ledger` does.
     """
     whole = usable_ledger(ledger, space, settings)
+    findings = _findings(question)
     if question == "convergence":
-        return convergence_findings(whole, space, settings, measured)
-    return QUESTIONS[question](whole, space, settings)
-
-
-def usable_ledger(ledger: pd.DataFrame, space: Space, settings: AnalysisSettings) -> pd.DataFrame:
-    """Refuse what `analyse` refuses, and return the ledger that questions are put to."""
-    _check(ledger, space, settings)
-    return hide_partial_scores(ledger.reset_index(drop=True), settings)
+        return findings(whole, space, settings, measured)
+    return findings(whole, space, settings)
 
 
 def analyse_task(ledger: pd.DataFrame, space: Space, settings: AnalysisSettings) -> Findings:
@@ -81,56 +58,10 @@ def analyse_transfer(
     results: pd.DataFrame, space: Space, settings: AnalysisSettings, clips: ClipScores | None
 ) -> Findings:
     """Compare backbones at equal configuration from a transfer check; errors as of `analyse`."""
-    return transfer_findings(usable_ledger(results, space, settings), space, settings, clips)
+    return _findings("transfer")(usable_ledger(results, space, settings), space, settings, clips)
 
 
-def hide_partial_scores(ledger: pd.DataFrame, settings: AnalysisSettings) -> pd.DataFrame:
-    """Take the scores from experiments that were trained for a share of the epochs only.
-
-    They spend budget like any other, but a score of another protocol can neither be an incumbent
-    nor enter a variance share.
-    """
-    hidden = ledger.copy()
-    for score in {settings.score, settings.selection}:
-        hidden.loc[ledger["fidelity"] < 1, score] = np.nan
-    return hidden
-
-
-def _check(ledger: pd.DataFrame, space: Space, settings: AnalysisSettings) -> None:
-    """Refuse a ledger that no question can be put to; errors as of `analyse`."""
-    needed = [*COLUMNS, settings.score, settings.selection, *space.names]
-    missing = [name for name in needed if name not in ledger.columns]
-    if missing:
-        raise InputError(
-            f"the ledger ({len(ledger)} rows) has no column {missing[0]!r}; "
-            "join the closed ledgers of the arms."
-        )
-    if ledger.empty:
-        raise InputError("the ledger has no rows; run at least one arm.")
-    tasks = sorted(map(str, pd.unique(ledger["task"])))
-    if len(tasks) > 1:
-        raise InputError(
-            f"the ledger mixes the tasks {', '.join(tasks)}; analyse one task at a time."
-        )
-    cells = ledger.loc[ledger["status"] != "invalid", "cell"].to_numpy(dtype=np.int64)
-    outside = int(((cells < 0) | (cells >= space.size)).sum())
-    if outside:
-        raise InputError(
-            f"column cell: {outside} of {len(ledger)} rows hold a cell outside 0 to "
-            f"{space.size - 1}; use the space that the ledger was made with."
-        )
-    succeeded = (ledger["status"] == "ok").to_numpy()
-    for score in (settings.score, settings.selection):
-        values: NDArray[np.float64] = ledger[score].to_numpy(dtype=np.float64)
-        finite = np.isfinite(values)
-        if (succeeded != finite).any():
-            raise InputError(
-                f"column {score}: {int((succeeded != finite).sum())} of {len(ledger)} rows have a "
-                "score without status ok, or status ok without a score; close the arm again."
-            )
-        beyond = int(((values[finite] < 0) | (values[finite] > 1)).sum())
-        if beyond:
-            raise InputError(
-                f"column {score}: {beyond} of {len(ledger)} scores are outside 0 to 1; "
-                "give average precisions."
-            )
+def _findings(question: str) -> Callable[..., Findings]:
+    """Import what is asked alone: the libraries behind all questions take seconds to load."""
+    module = import_module(f"dashsearch.analysis.questions.{question}")
+    return cast(Callable[..., Findings], getattr(module, f"{question}_findings"))

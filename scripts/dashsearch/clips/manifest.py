@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import ks_2samp
 
 from dashsearch.clips.isolation import Broken, isolated
 from dashsearch.clips.pictures import probe_pictures
@@ -131,12 +130,14 @@ def _check_cut(records: Sequence[ClipRecord], windows: WindowSettings, place: st
 
 def _warn_of_telling_times(manifest: pd.DataFrame, place: str) -> None:
     """Warn if the place of the windows in their clips tells one class from the others."""
+    from scipy import stats  # noqa: PLC0415  (seconds to load, and others read manifests too)
+
     usable = manifest[(manifest["status"] == "ok") & manifest["cut_tte_s"].isna()]
     for name, group in usable.groupby("class_name"):
         others = usable.loc[usable["class_name"] != name, "reference_time_s"]
         if len(others) == 0:
             continue
-        test = ks_2samp(group["reference_time_s"], others)
+        test = stats.ks_2samp(group["reference_time_s"], others)
         # Bonferroni: one test a class.
         if test.pvalue < TELLING / usable["class_name"].nunique():
             logger.warning(

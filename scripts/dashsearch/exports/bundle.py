@@ -89,8 +89,13 @@ def write_bundle(target: Path, parts: Mapping[str, Path], facts: Mapping[str, st
                 bundle.writestr(zipfile.ZipInfo(name), (folder / name).read_bytes(), 8)
 
 
-def verify_bundle(bundle: Path) -> int:
+def verify_bundle(bundle: Path, target: Path | None = None) -> int:
     """Check every file of a bundle, and return how many there are.
+
+    Parameters
+    ----------
+    target
+        Folder that a bundle without fault is written below.
 
     Raises
     ------
@@ -99,18 +104,14 @@ def verify_bundle(bundle: Path) -> int:
         for a description that does not hold exactly the bundle's files.
     """
     with tempfile.TemporaryDirectory() as place:
-        unpack_bundle(bundle, Path(place))
-        return _verify(bundle, Path(place))
+        _unpack(bundle, Path(place))
+        count = _verify(bundle, Path(place))
+        if target is not None:
+            shutil.copytree(place, target, dirs_exist_ok=True)
+        return count
 
 
-def unpack_bundle(bundle: Path, folder: Path) -> None:
-    """Write the files of a bundle below a folder.
-
-    Raises
-    ------
-    InputError
-        If it is no ZIP file, or a name in it leads elsewhere.
-    """
+def _unpack(bundle: Path, folder: Path) -> None:
     try:
         with zipfile.ZipFile(bundle) as archive:
             for name in archive.namelist():

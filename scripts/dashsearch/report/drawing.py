@@ -68,7 +68,7 @@ def draw_headline(tasks: Sequence[TaskReport], colours: Mapping[str, str]) -> Dr
             figures.draw_best_so_far(axis, task.convergence["arms"], "reported", colours, "")
             axis.set_title(f"Searching {task.title}", pad=26)
             axis.annotate(
-                f"{score_name(task.score)} of the leading configuration",
+                f"{score_name(task.score)} of the leading configuration{task.scored_on}",
                 (0, 1),
                 xytext=(0, 9),
                 xycoords="axes fraction",
@@ -92,7 +92,8 @@ def draw_headline(tasks: Sequence[TaskReport], colours: Mapping[str, str]) -> Dr
             "by construction. "
             "Right: test score of the configuration that leads on validation, by number of "
             "experiments; the mean over the seeds of an arm name, with a band where there are "
-            "several: the range of fewer than five seeds, else a 95 % bootstrap over them."
+            "several: the range of fewer than five seeds, else a 95 % bootstrap over them. The "
+            "ledgers hold the 95 % interval of every score over clips."
         ),
     )
 
@@ -191,7 +192,8 @@ def _best_so_far(task: TaskReport, colours: Mapping[str, str]) -> Drawing:
             f"Left: best {score_name(task.selection)} so far; dotted, a power law with an "
             "asymptote of at most 1; grey, where 90 % of single random runs of this length lie, "
             "up to half of the pool that they draw from. "
-            f"Right: {score_name(task.score)} of the configuration that leads on validation. "
+            f"Right: {score_name(task.score)}{task.scored_on}, of the configuration that leads on "
+            "validation. "
             "Lines are means over the seeds of an arm name, from where each of them has a score; "
             f"coloured bands: {bands}. Failed experiments spend budget. "
             "Above on a logarithmic axis of experiments, below on a linear one."

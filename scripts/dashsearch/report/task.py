@@ -106,6 +106,12 @@ class TaskReport:
         return str(self.summary["score"])
 
     @property
+    def scored_on(self) -> str:
+        """What a test score is a score of, such as ", 32 clips"; "" where no split is known."""
+        clips = self.splits.get("clips", {}).get("test")
+        return f", {clips:,} clips" if clips else ""
+
+    @property
     def selection(self) -> str:
         """Column that incumbents are chosen by."""
         return str(self.summary["selection"])

@@ -16,6 +16,8 @@ from dashsearch.seeds import derive_seed
 from dashsearch.space.space import Space
 
 NEW_BEST = "new best"
+# Successes of a window that its band is computed for at first; more are unlikely late in a run.
+FEW = 31
 
 
 @dataclass(frozen=True)
@@ -214,8 +216,7 @@ def _poisson_binomial_band(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """95 % band of the share of successes in each window, by convolution."""
     tail = (1 - CONFIDENCE) / 2
-    # Few successes are likely late in a run; the chances of few do not depend on those of more.
-    size = min(window, 31)
+    size = min(window, FEW)
     below = _poisson_binomials(chance, ends, window, size)
     if size < window and (below[:, -1] < 1 - tail).any():
         below = _poisson_binomials(chance, ends, window, window)

@@ -5,8 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from dashsearch.analysis.analyse import usable_ledger
 from dashsearch.analysis.findings import Findings
+from dashsearch.analysis.inputs.usable import usable_ledger
 from dashsearch.analysis.results import Interval, interval_columns, plain
 from dashsearch.analysis.settings import AnalysisSettings
 from dashsearch.analysis.tasks.cross_task import CrossTask, compare_tasks

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from scipy import stats
+from scipy.special import stdtrit
 
 from dashsearch.files import canonical_json
 from dashsearch.search.agents.settings import Ideas
@@ -194,7 +194,7 @@ def _mean(scores: np.ndarray[Any, np.dtype[np.float64]]) -> dict[str, Any]:
     n = len(scores)
     mean = float(scores.mean()) if n else None
     half = (
-        float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1) * scores.std(ddof=1) / np.sqrt(n))
+        float(stdtrit(n - 1, (1 + CONFIDENCE) / 2) * scores.std(ddof=1) / np.sqrt(n))
         if n > 1
         else None
     )

@@ -10,7 +10,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import qmc
 
 from dashsearch.search.policy import Result, Suggestion
 from dashsearch.space.space import Level, Space
@@ -53,11 +52,11 @@ class DesignedSample:
         self._replicated_share = replicated_share
         self._told = 0
         training = len(space.group("training"))
-        self._sobol = (
-            qmc.Sobol(training, scramble=True, rng=rng)
-            if training_levels == "sobol" and training
-            else None
-        )
+        self._sobol = None
+        if training_levels == "sobol" and training:
+            from scipy.stats import qmc  # noqa: PLC0415  (a second to load)
+
+            self._sobol = qmc.Sobol(training, scramble=True, rng=rng)
 
     def tell(self, results: Sequence[Result]) -> None:
         """Count the results: the design goes on behind them."""
