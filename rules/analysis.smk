@@ -137,8 +137,8 @@ rule compare_tasks:
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         settings=ANALYSIS_SETTINGS,
         tte_s=[windows_of(task)["tte_s"] for task in config["tasks"]],
@@ -162,8 +162,8 @@ rule analyse_bias:
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         settings=ANALYSIS_SETTINGS,
         tte_s=get_tte_s,

@@ -16,8 +16,8 @@ rule audit_claims:
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     script:
         "../scripts/audit_claims.py"
 
@@ -49,8 +49,8 @@ rule audit:
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         campaign=get_campaign_answers,
     script:
@@ -76,8 +76,8 @@ rule audit_campaign:
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         tasks=list(config["tasks"]),
         agents=AGENT_ARMS,
@@ -99,8 +99,8 @@ rule reproduce:
         "../envs/reproduce.yaml"
     threads: 8
     resources:
-        mem_mb=8000,
-        runtime=60,
+        mem_mb=growing(8000),
+        runtime=growing(60),
     params:
         snakefile=str(HOME / "Snakefile"),
     script:

@@ -48,8 +48,8 @@ rule analyse_factorial:
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         settings=ANALYSIS_SETTINGS,
         tte_s=get_tte_s,

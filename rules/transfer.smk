@@ -13,8 +13,8 @@ rule choose_transfer:
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         top=config["transfer"]["top"],
         seeds=config["transfer"]["seeds"],
@@ -46,10 +46,10 @@ rule train_transfer:
         "../envs/training.yaml"
     threads: get_transfer_threads
     resources:
-        mem_mb=lambda wildcards, threads: int(
-            1000 + threads * (1000 + 1000 * config["training"]["memory_gb"])
-        ),
-        runtime=240,
+        gpu=int(config["training"]["device"] == "cuda"),
+        mem_mb=lambda wildcards, threads, attempt: attempt
+        * int(1000 + threads * (1000 + 1000 * config["training"]["memory_gb"])),
+        runtime=growing(240),
     params:
         # Not stack_size and memory_gb, on which no score depends.
         trainer=TRAINER,
@@ -77,8 +77,8 @@ rule analyse_transfer:
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         seed=config["seed"],
         bootstraps=config["analysis"]["bootstraps"],

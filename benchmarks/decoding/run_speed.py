@@ -137,7 +137,7 @@ def main(work: Path, files: int, rounds: int, results: Path) -> None:
 def table(kind: str, found: dict[str, Any]) -> str:
     """Markdown table of one kind of clips."""
     lines = [
-        f"| {kind} | exact | ms a clip | CPU ms | windows/s | ours is faster by (wall, CPU) |",
+        f"| {kind} | exact | ms a clip | CPU ms | windows/s | medians to ours (wall, CPU) |",
         "|---|---:|---:|---:|---:|---:|",
     ]
     rows = found["competitors"]

@@ -37,9 +37,10 @@ def test_a_config_for_cuda_asks_for_gpus(tmp_path):
     campaign = Campaign(tmp_path)
     campaign.write_config({**CONFIG, "training": {**CONFIG["training"], "device": "cuda"}})
     shown = campaign.snakemake("--dry-run").stdout
-    trained = [part for part in shown.split("\n\n") if "rule train_round:" in part]
-    assert trained
-    assert all("gpu=1" in part for part in trained)
+    for rule in ("train_round", "train_transfer"):
+        trained = [part for part in shown.split("\n\n") if f"rule {rule}:" in part]
+        assert trained
+        assert all("gpu=1" in part for part in trained)
 
 
 def test_the_profile_is_one_that_this_snakemake_and_its_plugin_take(cluster, tmp_path):

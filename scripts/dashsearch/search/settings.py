@@ -172,6 +172,10 @@ class AgentsArm(AdaptiveArm):
         Field(min_length=1, max_length=8, description="who proposes; several see one leaderboard"),
     ]
     ideas: Ideas = Ideas()
+    budget_usd: Annotated[
+        Positive | None,
+        Field(description="money for calls, and for training at training.usd_per_hour; null: any"),
+    ] = None
     budget_calls: Annotated[
         Count | None, Field(description="requests that are sent, repetitions included")
     ] = None

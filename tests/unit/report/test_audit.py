@@ -1,4 +1,5 @@
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -150,3 +151,26 @@ def test_the_table_has_a_row_a_claim_and_the_columns_that_readers_expect(folder,
     expected = {"id", "edition", "statement", "published", "recomputed", "interval", "verdict"}
     assert expected | {"why"} <= set(lines[0].split(","))
     assert len(lines) == len(audit["claims"]) + 1
+
+
+def test_the_readme_says_what_the_audit_found(audit):
+    text = " ".join((ROOT / "README.md").read_text().split())
+    counts = Counter(claim["verdict"] for claim in audit["claims"])
+    assert f"each of its {len(audit['claims'])} claims" in text
+    for verdict, words in {
+        "reproduced": "claims are reproduced as they stand",
+        "reproduced, but": "hold with a check that fails beside them",
+        "inconsistent": "contradict other published figures",
+        "not reproduced": "are not reproduced",
+        "not derivable": "cannot be derived",
+    }.items():
+        assert f"{counts[verdict]} {words}" in text
+    for name, (before, after) in {
+        "eta2_full_adaptive_map": ("encoder explain", "of the variance of the score (ω², 95 % "),
+        "eta2_iid_baselines": ("alone it is", "("),
+    }.items():
+        claim = next(each for each in audit["claims"] if each["id"] == name)
+        share, low, high = (
+            round(100 * claim["exhibit_data"][key]) for key in ("omega_squared", "low", "high")
+        )
+        assert f"{before} {share} % {after}{low} to {high}, n = {claim['n']:,})" in text
