@@ -23,7 +23,7 @@ demo: .venv/ready
 
 # The unit tests and real Snakemake runs on tiny campaigns.
 test: .venv/ready
-	$(BIN)/pytest --numprocesses 2 --dist loadfile
+	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 # Pages in a real browser; installs chromium where it is missing.
 browser-test: .venv/ready

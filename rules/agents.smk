@@ -65,7 +65,7 @@ rule ask_agents:
 
 rule collect_calls:
     input:
-        calls=get_round_calls,
+        calls=get_round_files("calls"),
     output:
         calls="results/{task}/arms/{arm}/seed{seed}/calls.parquet",
     log:

@@ -3,14 +3,19 @@
 import json
 
 from dashsearch.clips.adapters import read_data_set
-from dashsearch.config.validation import check_budgets, check_transfer, validate_config
+from dashsearch.config.validation import (
+    check_budgets,
+    check_fidelities,
+    check_transfer,
+    validate_config,
+)
 from dashsearch.errors import InputError
 from dashsearch.factorial.plan import part_of, shards_of
 from dashsearch.features.registry import load_registry, with_own_backbones
 from dashsearch.own_code import source_digest
 from dashsearch.search.agents.prices import check_prices
 from dashsearch.search.agents.secrets import check_keys
-from dashsearch.search.agents.settings import EMBEDDED_MODEL
+from dashsearch.search.agents.settings import EMBEDDED_MODEL, HOSTED
 from dashsearch.search.settings import TERMS, batches_of, default_settings
 from dashsearch.space.files import load_space
 from dashsearch.training.levels import check_space
@@ -56,6 +61,7 @@ try:
     SPACE_FILE = resource_path(config["space"])
     SPACE = load_space(SPACE_FILE)
     check_budgets(config, SPACE)
+    check_fidelities(config, SPACE)
     check_transfer(config, SPACE)
     check_keys(config)
     check_prices(config, resource_path(config["agents"]["prices"]))
@@ -127,13 +133,12 @@ if IS_TRAINED:
 REPLICATE_POLICIES = {
     name: default_settings(name) for name in config["replicate_runs"]["policies"]
 }
-# Seeds of an arm that one job looks up in a table, by the name of their file.
 AGENT_ARMS = [name for name, arm in config["arms"].items() if arm["policy"] == "agents"]
 POLICY_ARMS = [name for name in config["arms"] if name not in AGENT_ARMS]
 # Jobs that decide when the run ends: features before all training, then what asks models.
 FEATURE_PRIORITY, CHAIN_PRIORITY = 450, 400
 ASKS_HOSTED_MODELS = any(
-    agent["provider"] in ("anthropic", "google")
+    agent["provider"] in HOSTED
     for name in AGENT_ARMS
     for agent in config["arms"][name]["agents"]
 )
@@ -144,6 +149,7 @@ PROMPT_FOLDER = resource_path("resources/prompts")
 REFERENCE = resource_path(config["reference"])
 RATES_FILE = resource_path("resources/rates.yaml")
 PRICE_FILE = resource_path(config["agents"]["prices"])
+# Seeds of an arm that one job looks up in a table, by the name of their file.
 BATCHES = {name: batches_of(arm["seeds"]) for name, arm in config["arms"].items()}
 
 

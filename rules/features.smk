@@ -46,9 +46,9 @@ if READ_OUTS:
                 )
             ),
         log:
-            "logs/{task}/extract_features/network/{shard}.log",
+            "logs/{task}/extract_network/{shard}.log",
         benchmark:
-            "results/benchmarks/{task}/extract_features/network/{shard}.tsv"
+            "results/benchmarks/{task}/extract_network/{shard}.tsv"
         priority: 500  # the longest of the jobs of one core
         conda:
             "../envs/features.yaml"

@@ -159,15 +159,6 @@ def get_earlier_calls(wildcards):
     )
 
 
-def get_round_calls(wildcards):
-    """The calls of every round of an arm."""
-    return expand(
-        "results/{task}/arms/{arm}/seed{seed}/round{round}/calls.parquet",
-        round=range(config["arms"][wildcards.arm]["rounds"]),
-        **dict(wildcards.items()),
-    )
-
-
 def get_embedded_model(wildcards):
     """The unpacked language model that comes with a package, for arms that ask it."""
     folder = f"results/models/{EMBEDDED_MODEL}"

@@ -11,7 +11,7 @@ from dashsearch.ledger.schema import CALL_COLUMNS
 from dashsearch.provenance import provenance
 from dashsearch.search.agents.budget import left_of
 from dashsearch.search.agents.build import Places, build_agents, call_rows, idea_rows
-from dashsearch.search.agents.secrets import round_folder
+from dashsearch.search.agents.recording import round_folder
 from dashsearch.search.agents.settings import AgentCalls
 from dashsearch.search.propose import arm_of, propose_round, results_of
 from dashsearch.space.files import load_space

@@ -44,7 +44,7 @@ def main():
             proposals,
             space,
             PreparedFiles(paths),
-            TrainerSettings.of(training),
+            TrainerSettings.planned(training, params.trainer),
             journal=journal,
             tte_s=tte_s,
             resources=Resources.of(training, snakemake.threads),

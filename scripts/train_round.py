@@ -24,7 +24,7 @@ def main():
     with job(snakemake.log[0]):
         torch.set_num_threads(1)
         training = snakemake.config["training"]
-        settings = TrainerSettings.of(training)
+        settings = TrainerSettings.planned(training, snakemake.params.trainer)
         space = load_space(snakemake.input.space)
         tte_s = tuple(snakemake.params.tte_s)
         paths = dict(zip(snakemake.params.backbones, snakemake.input.prepared, strict=True))

@@ -33,7 +33,7 @@ def main():
             read_proposals(snakemake.input.proposals, space),
             space,
             prepared,
-            TrainerSettings.of(training),
+            TrainerSettings.planned(training, snakemake.params.trainer),
             journal=journal,
             tte_s=tte_s,
             resources=Resources.of(training, snakemake.threads),

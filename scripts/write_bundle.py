@@ -13,16 +13,30 @@ from dashsearch.jobs import job
 
 # Beside what `snakemake reproduce` compares: what is read, and what a clock wrote.
 READ = ("report/**/*", "audit/**/*", "*/analysis/provenance.json", "*/arms/*/*/costs.parquet")
+# Folders of results beside those of the tasks.
+SHARED = {"report", "audit", "cross_task", "replicate_runs"}
 
 
-def campaign_parts(results, recordings, tolerances):
+def is_of_campaign(path, tasks, arms):
+    """Whether a result is the config's: no former task's or arm's, and of no reproduction."""
+    if path.parts[0] not in {*tasks, *SHARED}:
+        return False
+    return path.parts[1] != "arms" or any(path.is_relative_to(arm) for arm in arms)
+
+
+def campaign_parts(results, recordings, tolerances, tasks, ledgers):
     """Files of a campaign by their path in the bundle: results and recorded transcripts."""
-    compared = compared_files(results, read_tolerances(tolerances))
+    arms = {Path(ledger).parent.relative_to(results) for ledger in ledgers}
+    compared = {
+        name: path
+        for name, path in compared_files(results, read_tolerances(tolerances)).items()
+        if is_of_campaign(Path(name), tasks, arms)
+    }
     read = {
         path.relative_to(results).as_posix(): path
         for pattern in READ
         for path in results.glob(pattern)
-        if path.is_file()
+        if path.is_file() and is_of_campaign(path.relative_to(results), tasks, arms)
     }
     parts = {f"results/{name}": path for name, path in {**read, **compared}.items()}
     transcripts = (path for path in recordings.rglob("*") if path.is_file())
@@ -33,7 +47,11 @@ def campaign_parts(results, recordings, tolerances):
 with job(snakemake.log[0]) as logger, tempfile.TemporaryDirectory() as place:
     inputs, params, folder = snakemake.input, snakemake.params, Path(place)
     parts, digests = campaign_parts(
-        Path("results"), Path(params.recordings), Path(inputs.tolerances)
+        Path("results"),
+        Path(params.recordings),
+        Path(inputs.tolerances),
+        params.config["tasks"],
+        inputs.ledgers,
     )
     write_json(folder / DIGESTS, digests)
     write_json(folder / "environment.json", environment())

@@ -65,6 +65,7 @@ def replacing_folder(target: str | os.PathLike[str]) -> Iterator[Path]:
     with _by_final_name(target, temporary):
         target.parent.mkdir(parents=True, exist_ok=True)
         remove_abandoned(target.parent, target.stem, target.suffix)
+        remove_abandoned(target.parent, target.name, ".earlier")
         shutil.rmtree(temporary, ignore_errors=True)  # of this very process, which failed before
         temporary.mkdir()
         try:

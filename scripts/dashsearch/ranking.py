@@ -3,6 +3,8 @@
 Windows with equal scores share one threshold, as in scikit-learn, and nothing is interpolated.
 """
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -46,6 +48,33 @@ def resampled_average_precisions(
     hits = np.cumsum(drawn * positive[order], axis=1)
     seen = np.maximum(np.cumsum(drawn, axis=1), 1.0)  # nothing drawn yet: 0 hits of "1"
     return _precision_sums(hits, seen, _last(scores[order][None]))
+
+
+def draw_clips(
+    label: NDArray[np.int64], clip_id: NDArray[Any], draws: int, generator: np.random.Generator
+) -> NDArray[np.int64]:
+    """Draw how often each window counts in each replicate of a bootstrap over clips.
+
+    Clips are drawn with replacement, as many of each label as there are, and bring all their
+    windows.
+
+    Parameters
+    ----------
+    label, clip_id
+        Of each window, (N,).
+
+    Returns
+    -------
+    int64 array, (draws, N)
+    """
+    names, first, place = np.unique(clip_id, return_index=True, return_inverse=True)
+    clip_label = label[first]
+    counts = np.zeros((draws, len(names)), dtype=np.int64)
+    for each in np.unique(clip_label):
+        members = np.flatnonzero(clip_label == each)
+        even = np.full(len(members), 1 / len(members))
+        counts[:, members] = generator.multinomial(len(members), even, size=draws)
+    return np.asarray(counts[:, place])
 
 
 def _last(ranked: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -125,6 +125,9 @@ def _reply(behaviour, request, schema, key, turn):
     if behaviour == "unknown_level":
         name = next(iter(ideas[0]["levels"]))
         ideas[-1]["levels"][name] = "a level that nobody knows"
+    if behaviour == "first_levels":
+        item = schema["properties"]["ideas"]["items"]["properties"]["levels"]["properties"]
+        ideas[-1]["levels"] = {name: each["enum"][0] for name, each in item.items()}
     if behaviour == "duplicate":
         found = re.findall(r"^#\d+ [0-9.]+ (\{.*\})$", request, re.MULTILINE)
         if found:

@@ -7,6 +7,7 @@ kill; played again, it goes on from its files.
 import json
 import math
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -102,8 +103,9 @@ def play(folder, settings):
 
 def _result(proposal, past, failing):
     known = {result.experiment_id: result for results in past for result in results}
-    if proposal.experiment_id in known:
-        return known[proposal.experiment_id]
+    if once := known.get(proposal.experiment_id):
+        own = {"parent": proposal.parent, "source": proposal.source, "agent": proposal.agent}
+        return replace(once, **own)
     status, score, reason = "ok", float("nan"), ""
     if proposal.status == "invalid":
         status, reason = "invalid", proposal.reason

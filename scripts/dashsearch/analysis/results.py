@@ -28,6 +28,11 @@ def interval_columns(interval: Interval | None) -> tuple[float | None, float | N
     return (None, None, "") if interval is None else (interval.low, interval.high, interval.kind)
 
 
+def limits(interval: Interval | None) -> dict[str, Any]:
+    """Return the cells of a row under the columns low, high and interval."""
+    return dict(zip(("low", "high", "interval"), interval_columns(interval), strict=True))
+
+
 def plain(value: Any) -> Any:
     """Turn results into data that strict JSON can hold: NaN and infinities become None.
 

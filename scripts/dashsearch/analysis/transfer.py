@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from dashsearch.analysis.inference.family import holm
-from dashsearch.analysis.inputs.clip_scores import ClipScores, draw_clips, mean_average_precisions
+from dashsearch.analysis.inputs.clip_scores import ClipScores, mean_average_precisions
 from dashsearch.analysis.results import Interval, TooFewScores
 from dashsearch.analysis.settings import CONFIDENCE, AnalysisSettings
 from dashsearch.errors import InputError
+from dashsearch.ranking import draw_clips
 from dashsearch.seeds import derive_seed
 from dashsearch.space.space import Space
 
@@ -232,7 +233,9 @@ def _resampled(
             f"{clips.source}: experiment {names[first]} has {CLIP_SCORE} {whole[first, 0]:.6f} by "
             f"its clips but {recorded[first]:.6f} in the table; give the two files of one run."
         )
-    counts = draw_clips(clips, settings.bootstraps, derive_seed(settings.seed, "transfer clips"))
+    rng = np.random.default_rng(derive_seed(settings.seed, "transfer clips"))
+    # All experiments share the draws: that is what pairs them.
+    counts = draw_clips(clips.label, clips.clip_id, settings.bootstraps, rng)
     found = np.full((len(results), len(counts)), np.nan)
     found[rows] = mean_average_precisions(clips, names, counts)
     return found

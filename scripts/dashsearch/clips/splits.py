@@ -1,5 +1,6 @@
 """Splits by clip, frozen in a file with a digest before any training."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import pandas as pd
 
 from dashsearch.clips.records import SPLITS
 from dashsearch.errors import InputError
-from dashsearch.files import digest, read_json, write_json
+from dashsearch.files import digest, reading, write_json
 from dashsearch.seeds import derive_seed
 
 SPLITS_SCHEMA = "splits/1"
@@ -102,9 +103,11 @@ def write_splits(target: str | Path, splits: Mapping[str, Any]) -> None:
 
 
 def read_splits(path: str | Path) -> dict[str, Any]:
-    """Read splits; InputError if they were changed after they had been frozen."""
+    """Read splits; InputError if they are not there, or were changed after they had been frozen."""
+    with reading(path):
+        text = Path(path).read_text()
     try:
-        splits: dict[str, Any] = read_json(path)
+        splits: dict[str, Any] = json.loads(text)
         body = {key: value for key, value in splits.items() if key != "digest"}
         intact = digest(body) == splits.get("digest")
     except (ValueError, AttributeError):  # no JSON any more, or another kind of document

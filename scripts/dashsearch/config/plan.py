@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from dashsearch.search.agents.prices import Price
+from dashsearch.search.agents.settings import HOSTED
 
-HOSTED = ("anthropic", "google")
 # Of a call in rounds of 25 on the embedded space, in SmolLM2's tokens: docs/agents.md.
 PROMPT_TOKENS, REPLY_TOKENS = 3400, 1200
 MINUTE_S, HOUR_S = 60.0, 3600.0
@@ -152,11 +152,13 @@ def _calls(
     least = count * price.at_most(PROMPT_TOKENS, REPLY_TOKENS)
     # The repair turn's prompt repeats the first one and holds its reply.
     most = count * price.at_most(2 * PROMPT_TOKENS + longest, 2 * longest)
-    caps = f"never more than the arms' caps together, {_usd(_caps(config))}"
+    capped = _caps(config)
+    caps = f"never more than the arms' caps together, {_usd(capped)}"
+    if not capped:
+        caps = "not every arm has a cap, budget_usd"
     return (
         f"{asked}: roughly {_usd(least)} if replies are short, {_usd(most)} if all are as long as "
-        f"they may be; {caps if _caps(config) else 'no arm has a cap, budget_usd'}. Recorded "
-        "replies are not paid again."
+        f"they may be; {caps}. Recorded replies are not paid again."
     )
 
 

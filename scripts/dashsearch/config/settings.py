@@ -6,7 +6,7 @@ editors and the workflow catalog. A key that no model knows is an error.
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from dashsearch.clips.adapters import DataSetTask
 from dashsearch.clips.settings import TaskSettings, Windows
@@ -21,10 +21,17 @@ PositiveShare = Annotated[float, Field(gt=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
 
 
+def check_gamma(gamma: float) -> float:
+    """Refuse exponents below 1, whose loss has no gradient at a score that is right; 0 has one."""
+    if 0 < gamma < 1:
+        raise ValueError("must be 0, or from 1 to 10")
+    return gamma
+
+
 # Folders beside those of the tasks, and headings of the report.
 RESERVED_TASK_NAMES = {
-    *("report", "benchmarks", "models", "cross_task", "factorial", "audit"),
-    "replicate_runs",
+    *("report", "benchmarks", "models", "cross_task", "factorial", "audit", "bundle"),
+    *("replicate_runs", "reproduce"),
     *("answers", "reading", "provenance", "cost", "luck"),
 }
 
@@ -84,9 +91,11 @@ class Training(StrictModel):
     feature_dropout: Annotated[
         float, Field(ge=0, le=0.9, description="share of the inputs that is dropped")
     ] = 0.0
-    focal_gamma: Annotated[float, Field(ge=0, le=10, description="exponent of the loss focal")] = (
-        2.0
-    )
+    focal_gamma: Annotated[
+        float,
+        AfterValidator(check_gamma),
+        Field(ge=0, le=10, description="exponent of the loss focal: 0, or 1 and more"),
+    ] = 2.0
     focal_alpha: Annotated[
         PositiveShare,
         Field(description="weight of positives in the loss focal; negatives have the rest of 1"),

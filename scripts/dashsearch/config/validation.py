@@ -60,6 +60,11 @@ def check_budgets(config: Mapping[str, Any], space: Space) -> None:
                 f"config: arms.{name}: rounds x experiments_per_round is {budget}, but there are "
                 f"{cells} cells and {arm['policy']} never repeats one; lower the budget."
             )
+
+
+def check_fidelities(config: Mapping[str, Any], space: Space) -> None:
+    """Check that no arm decides on epochs that are a factor of the space; InputError names it."""
+    for name, arm in config["arms"].items():
         if arm["policy"] == "bohb_style" and "epochs" in space.names:
             raise InputError(
                 f"config: arms.{name}: bohb_style decides on the epochs itself, but they are a "

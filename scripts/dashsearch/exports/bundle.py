@@ -13,6 +13,7 @@ import platform
 import shutil
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from importlib.metadata import distributions
 from pathlib import Path, PurePosixPath
@@ -119,7 +120,7 @@ def _unpack(bundle: Path, folder: Path) -> None:
                     raise InputError(f"{bundle}: {name} leads out of the bundle; do not unpack it.")
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 (folder / name).write_bytes(archive.read(name))
-    except (OSError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(f"{bundle} cannot be unpacked: {error}; fetch it again.") from None
 
 
@@ -196,7 +197,7 @@ def _add_file(crate: ROCrate, folder: Path, name: str) -> Any:
 
 
 def _files(folder: Path) -> Iterator[str]:
-    """Paths below a folder, in order, without what describes them."""
+    """Paths below a folder, in order."""
     for path in sorted(folder.rglob("*")):
         if path.is_file():
             yield path.relative_to(folder).as_posix()

@@ -1,6 +1,7 @@
 """The figures: each function takes data as the analysis files hold it, and an axis to draw on."""
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -258,7 +259,7 @@ def draw_shares_of_tasks(axis: Axes, tasks: Sequence[tuple[str, Document]]) -> N
     places = {name: place for place, name in enumerate(reversed(names))}
     offsets = np.linspace(0.17, -0.17, len(tasks)) if len(tasks) > 1 else [0.0]
     for (title, _), rows, offset, colour, marker in zip(
-        tasks, everything, offsets, TASK_COLOURS, TASK_MARKERS, strict=False
+        tasks, everything, offsets, cycle(TASK_COLOURS), cycle(TASK_MARKERS), strict=False
     ):
         axis.plot([], [], color=colour, marker=marker, markersize=5, linewidth=1.3, label=title)
         for name, row in rows.items():

@@ -84,8 +84,9 @@ def write_report(
     names = [task.name for task in tasks]
     if not names:
         raise InputError("a report needs at least one analysed task; add one to the config.")
-    if len(set(names)) < len(names):
-        raise InputError(f"two tasks of the report are called {names[0]!r}; rename one.")
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(f"two tasks of the report are called {name!r}; rename one.")
     folder = Path(folder)
     luck = [trace(read_json(path), f"../replicate_runs/{Path(path).name}") for path in replicates]
     arms = [arm for task in tasks for arm in task.arms]

@@ -168,7 +168,7 @@ def score_range(interval: dict[str, Any] | None) -> str:
 
 
 def p_value(p: float | None, log10_p: float | None = None) -> str:
-    """Format a p value to two digits, in powers of ten where it is tiny ("9 × 10⁻¹¹")."""
+    """Format a p value to two digits, or to one power of ten where it is tiny ("9 × 10⁻¹¹")."""
     if p is None:
         return MISSING
     if p == 0 and log10_p is None:
@@ -178,8 +178,10 @@ def p_value(p: float | None, log10_p: float | None = None) -> str:
         return f"{p:.2g}"
     if logarithm >= -4:
         return f"{p:.4f}"
-    exponent = math.floor(logarithm)
-    return f"{10 ** (logarithm - exponent):.0f} × 10{str(exponent).translate(SUPERSCRIPTS)}"
+    # Rounded first: 9.96 of one power of ten is 1 of the next.
+    exponent = math.floor(logarithm - math.log10(0.95))
+    factor = 10 ** (logarithm - exponent)
+    return f"{max(factor, 1):.0f} × 10{str(exponent).translate(SUPERSCRIPTS)}"
 
 
 def points(value: float) -> str:

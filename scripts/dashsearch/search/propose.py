@@ -1,7 +1,7 @@
 """One round's proposals: build the policy, tell it the past, ask it, give every answer a row."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -155,8 +155,9 @@ def results_of(history: pd.DataFrame, round_: int) -> list[list[Result]]:
             agent=row["agent"],
             reason=row["reason"],
         )
-        # A duplicate has the outcome of what it repeats.
-        result = first.setdefault(result.experiment_id, result)
+        # A duplicate has the outcome of what it repeats; whose idea it was stays its own.
+        once = first.setdefault(result.experiment_id, result)
+        result = replace(result, status=once.status, val_map=once.val_map, reason=once.reason)
         rounds.setdefault(row["round"], []).append(result)
     return [rounds[each] for each in sorted(rounds)]
 

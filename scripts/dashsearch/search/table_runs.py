@@ -36,7 +36,7 @@ def run_arm(
     """
     past: list[list[Result]] = []
     done: list[Proposal] = []
-    first: dict[str, Result] = {}
+    known: dict[str, Evaluation] = {}
     train_s = 0.0
     for round_ in range(rounds):
         if arm.terms.spent(train_s):
@@ -48,9 +48,9 @@ def run_arm(
             else:
                 found = evaluate(proposal)
                 train_s += found.train_s
-                first[proposal.experiment_id] = _result(proposal, found)
+                known[proposal.experiment_id] = found
                 done.append(replace(proposal, status=found.status, reason=found.reason))
-            results.append(first[proposal.experiment_id])
+            results.append(_result(proposal, known[proposal.experiment_id]))
         past.append(results)
     return done
 

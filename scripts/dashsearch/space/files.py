@@ -129,4 +129,7 @@ def _parse_factor(entry: Mapping[str, Any], where: str) -> Factor:
             )
         if level in levels[:place]:
             raise InputError(f"{where}: factor {name} has the level {level!r} twice; keep one.")
-    return Factor(name, group, tuple(levels), entry.get("unit"), bool(entry.get("ordered", False)))
+    ordered = entry.get("ordered", False)
+    if not isinstance(ordered, bool):
+        raise InputError(f"{where}: factor {name} has ordered: {ordered!r}; use true or false.")
+    return Factor(name, group, tuple(levels), entry.get("unit"), ordered)

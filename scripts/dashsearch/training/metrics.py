@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from dashsearch.ranking import (
     areas_under_curve,
     average_precisions,
+    draw_clips,
     resampled_average_precisions,
 )
 from dashsearch.seeds import derive_seed
@@ -203,18 +204,11 @@ def _mean_over_classes(
 def resample_clips(label: NDArray[np.int64], clip_id: NDArray[Any]) -> NDArray[np.int64]:
     """Draw how often each window counts in each replicate, (REPLICATES, N).
 
-    Clips are drawn with replacement, as many of each class as there are, and bring all their
-    windows; the draws depend on the clips alone, so models of one split share them.
+    The draws depend on the clips alone, so models of one split share them.
     """
-    names, first, place = np.unique(clip_id, return_index=True, return_inverse=True)
-    clip_label = label[first]
-    generator = np.random.default_rng(derive_seed("bootstrap over clips", *map(str, names)))
-    counts = np.zeros((REPLICATES, len(names)), dtype=np.int64)
-    for each in np.unique(clip_label):
-        members = np.flatnonzero(clip_label == each)
-        even = np.full(len(members), 1 / len(members))
-        counts[:, members] = generator.multinomial(len(members), even, size=REPLICATES)
-    return counts[:, place]
+    names = map(str, np.unique(clip_id))
+    generator = np.random.default_rng(derive_seed("bootstrap over clips", *names))
+    return draw_clips(label, clip_id, REPLICATES, generator)
 
 
 def _intervals(

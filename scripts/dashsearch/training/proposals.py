@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from dashsearch.files import file_digest
 from dashsearch.ledger.schema import Proposal
 from dashsearch.provenance import provenance
@@ -75,9 +77,16 @@ def train_proposals(
         {e.experiment_id: outcome for e, outcome in zip(experiments, outcomes, strict=True)},
         space,
         tte_s,
-        platform.processor() or platform.machine(),
+        _device_name(resources.device),
     )
     return TrainedProposals(tables, experiments, tuple(outcomes))
+
+
+def _device_name(device: str) -> str:
+    """Name what experiments are trained on, such as the GPU's model."""
+    if device == "cuda":
+        return torch.cuda.get_device_name()
+    return platform.processor() or platform.machine()
 
 
 def training_note(

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, Self
 
+from dashsearch.errors import InputError
 from dashsearch.files import digest
 from dashsearch.own_code import source_digest
 
@@ -24,8 +25,7 @@ Schedule = Literal["cosine", "linear", "constant"]
 class TrainerSettings:
     """How every experiment is trained, beside what its cell says.
 
-    A factor of the space with the name of one of the attributes up to `feature_dropout` takes its
-    place.
+    A factor of the space with the name of one of the attributes up to `smoothing` takes its place.
 
     Attributes
     ----------
@@ -104,6 +104,24 @@ class TrainerSettings:
                 for name, source in sorted(own[kind].items())
             )
         return cls(**own)
+
+    @classmethod
+    def planned(cls, config: Mapping[str, Any], identity: str) -> Self:
+        """Take the settings as `of`, and check that they are those that the run was planned with.
+
+        Raises
+        ------
+        InputError
+            If they are not, because a user's file was changed since; or as of `of`.
+        """
+        settings = cls.of(config)
+        if settings.identity != identity:
+            raise InputError(
+                f"training: the trainer is {settings.identity} now, but was {identity} when the "
+                "run started; a file of training.encoders or training.losses was changed, so start "
+                "the run again."
+            )
+        return settings
 
     @property
     def identity(self) -> str:

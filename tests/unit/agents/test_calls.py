@@ -281,6 +281,12 @@ def test_a_cap_on_money_needs_a_price_before_the_first_job(tmp_path):
     prices.write_text("prices: []")
     with pytest.raises(InputError, match="has no price for claude-opus-5-5"):
         check_prices(CONFIG, prices)
+    for wrong in ("prices: 3", "[]", "{", "prices: [x]", "other: []"):
+        prices.write_text(wrong)
+        with pytest.raises(InputError, match="holds no list of prices under the key prices"):
+            load_prices(prices)
+    with pytest.raises(InputError, match="FileNotFoundError"):
+        load_prices(tmp_path / "none.yaml")
     prices.write_text("prices: [{provider: google, model: g, input: 1}]")
     with pytest.raises(InputError, match=r"1\. entry lacks cache_read"):
         load_prices(prices)

@@ -106,6 +106,17 @@ def test_the_repair_turn_lists_what_was_wrong_and_says_of_what_a_duplicate_is(sc
     assert "duplicate of #" in turns["round5"] and "val mAP 0." in turns["round5"]
 
 
+def test_an_agent_without_history_learns_no_score_from_its_mistakes_either(tmp_path):
+    script = {("anthropic", round_, 1): ["first_levels"] for round_ in (1, 2)}
+    models = StandInModels(script)
+    with serve_models(models):
+        play(tmp_path, campaign_settings(models.url, rounds=3, ideas={"history": False}))
+    requests = [json.loads(path.read_text())["request"] for path in recordings(tmp_path)]
+    told = [json.dumps(request) for request in requests]
+    assert any("duplicate of #" in text for text in told)
+    assert not any("mAP 0." in text for text in told)
+
+
 def test_the_stable_part_never_changes_so_that_it_can_be_cached(scripted):
     folder, _, _, _ = scripted
     documents = [json.loads(path.read_text()) for path in recordings(folder)]

@@ -94,6 +94,9 @@ def test_splits_that_were_changed_are_refused(tmp_path):
         path.write_text(content)
         with pytest.raises(InputError, match="was changed after it had been frozen"):
             read_splits(path)
+    path.unlink()
+    with pytest.raises(InputError, match=r"^(?!.*frozen).*splits\.json"):
+        read_splits(path)
 
 
 def grouped(manifest, size):

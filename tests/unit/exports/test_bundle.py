@@ -97,6 +97,17 @@ def test_what_was_done_to_it_is_a_sentence(bundle, change, sentence):
         verify_bundle(bundle)
 
 
+def test_damaged_data_is_a_sentence(bundle):
+    with zipfile.ZipFile(bundle) as archive:
+        entry = max(archive.infolist(), key=lambda each: each.compress_size)
+    content = bytearray(bundle.read_bytes())
+    begin = entry.header_offset + 30 + len(entry.filename)
+    content[begin : begin + 40] = b"\xff" * 40
+    bundle.write_bytes(content)
+    with pytest.raises(InputError, match=r"cannot be unpacked: .*; fetch it again"):
+        verify_bundle(bundle)
+
+
 def test_a_file_that_the_description_leaves_out_is_found(bundle):
     def forget(files):
         document = json.loads(files[METADATA])

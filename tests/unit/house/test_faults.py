@@ -204,6 +204,12 @@ def test_a_folder_is_replaced_as_a_whole(tmp_path):
         (folder / "half").touch()
         raise ValueError("stop")
     assert [path.name for path in tmp_path.rglob("*")] == ["kept", "new"]
+    # What a process left that was killed between the two renames.
+    (abandoned := tmp_path / ".kept.nowhere-1-1.partial.earlier").mkdir()
+    os.utime(abandoned, (0, 0))
+    with replacing_folder(target):
+        pass
+    assert [path.name for path in tmp_path.rglob("*")] == ["kept"]
 
 
 def test_a_journal_is_written_by_one_process_only(tmp_path):

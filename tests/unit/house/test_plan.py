@@ -79,7 +79,7 @@ def test_money_is_what_short_and_longest_replies_cost_and_never_more_than_the_ca
     calls = plan()[3]
     # 4 x (3400 x 8 + 1200 x 20) and 4 x (14800 x 8 + 16000 x 20) millionths.
     assert "roughly $0.20 if replies are short, $1.75 if all are as long as they may be" in calls
-    assert "no arm has a cap" in calls
+    assert "not every arm has a cap" in calls
     assert "the arms' caps together, $6.00" in plan(arm(budget_usd=3.0, seeds=[1, 2]))[3]
 
 

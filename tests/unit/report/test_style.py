@@ -30,6 +30,8 @@ def test_tiny_p_values_read_as_powers_of_ten():
     assert p_value(0.04) == "0.04"
     assert p_value(0.0004) == "0.0004"
     assert p_value(9.1e-11) == "9 × 10⁻¹¹"
+    assert p_value(9.4e-11) == "9 × 10⁻¹¹"
+    assert p_value(9.6e-11) == "1 × 10⁻¹⁰"
 
 
 def test_an_arm_keeps_its_colour_whatever_else_is_drawn():

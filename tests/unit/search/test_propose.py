@@ -9,7 +9,8 @@ from dashsearch.errors import InputError
 from dashsearch.ledger.closing import read_history
 from dashsearch.ledger.proposals import read_proposals, write_proposals
 from dashsearch.search.propose import Arm, propose_round, results_of
-from dashsearch.search.terms import Terms
+from dashsearch.search.table_runs import Evaluation, run_arm
+from dashsearch.search.terms import Terms, audit_cell
 from dashsearch.space.files import load_space
 
 SPACE = load_space(Path(__file__).parents[3] / "resources/spaces/embedded.yaml")
@@ -80,6 +81,22 @@ def test_audits_are_spread_evenly_and_uniform_whatever_the_policy_learnt():
         audited.append([rows[place].cell for place in places])
     assert audited[0] == audited[1]
     assert len(set(audited[0])) == 6
+
+
+def test_audits_go_on_where_they_repeat_a_cell_and_none_is_spared_for_a_repeated_audit():
+    factors = tuple(SPACE.factor(name) for name in ("pooling", "loss", "dropout"))
+    tiny = type(SPACE)("tiny", factors)
+    arm = make_arm("evolution", {"population": 4, "sample": 2}, shared_start=2, audit_share=0.5)
+    rows = []
+    for round_ in range(8):
+        rows += propose_round(arm, tiny, past_of(rows) if rows else [], round_, 3)
+    audits = [row for row in rows if row.source == "audit"]
+    assert len(audits) == 11  # half of the 22 behind the start
+    assert {row.status for row in audits} == {"", "duplicate"}
+    names = (arm.campaign_seed, arm.task, arm.name, arm.seed, "audit")
+    assert [row.cell for row in audits] == [audit_cell(tiny, *names, n) for n in range(11)]
+    table = run_arm(arm, tiny, 8, 3, lambda proposal: Evaluation("ok", "", 0.5, 1.0))
+    assert [row.cell for row in table] == [row.cell for row in rows]
 
 
 def test_a_start_larger_than_the_space_is_the_whole_space():

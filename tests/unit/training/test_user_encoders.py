@@ -131,5 +131,8 @@ def test_a_config_names_a_file_that_exists_and_its_content_is_its_identity(tmp_p
         TrainerSettings.of(config)
     path.write_text(SOURCE)
     first = TrainerSettings.of(config).identity
+    assert TrainerSettings.planned(config, first).identity == first
     path.write_text(SOURCE + "\n")
     assert TrainerSettings.of(config).identity != first
+    with pytest.raises(InputError, match=r"but was trainer/\d-\w+ when the run started"):
+        TrainerSettings.planned(config, first)

@@ -162,7 +162,7 @@ def _winners(tasks: Sequence[TaskAnalysis]) -> Answer:
 
 
 def _winner(task: TaskAnalysis) -> tuple[str, str, float, float, int] | None:
-    """Backbone with the highest mean, its lead, the lead's p over all pairs, and n."""
+    """Backbone with the highest mean, its lead, the lead's p over all pairs, and n; or None."""
     rows, score = task.pair_means, task.variance["score"]
     if "backbone" not in rows or task.variance["primary_arm"] is None:
         return None
@@ -180,6 +180,8 @@ def _winner(task: TaskAnalysis) -> tuple[str, str, float, float, int] | None:
     groups.sort(reverse=True)
     (high, best, n, one), (low, _, m, two) = groups[:2]
     error = math.sqrt(one / n + two / m)
+    if not error:  # all scores of both are equal
+        return None
     freedom = (one / n + two / m) ** 2 / ((one / n) ** 2 / (n - 1) + (two / m) ** 2 / (m - 1))
     pairs = len(groups) * (len(groups) - 1) // 2
     p = min(1.0, pairs * 2 * float(stats.t.sf((high - low) / error, freedom)))

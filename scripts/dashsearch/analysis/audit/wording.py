@@ -14,8 +14,10 @@ def number(value: float, digits: int = 4) -> str:
         return f"{round(value):,}".replace("-", MINUS)
     exponent = math.floor(math.log10(abs(value)))
     if exponent < -4:
-        factor = f"{value / 10**exponent:.{digits - 1}f}".rstrip("0").rstrip(".")
-        return f"{factor} × 10{str(exponent).translate(SUPERSCRIPTS)}".replace("-", MINUS)
+        # Rounded first: 9.9999 of one power of ten is 1 of the next.
+        written, _, power = f"{value:.{digits - 1}e}".partition("e")
+        factor = written.rstrip("0").rstrip(".") if "." in written else written
+        return f"{factor} × 10{str(int(power)).translate(SUPERSCRIPTS)}".replace("-", MINUS)
     decimals = max(0, digits - 1 - exponent)
     text = f"{value:,.{decimals}f}"
     text = text.rstrip("0").rstrip(".") if decimals else text

@@ -22,7 +22,7 @@ from dashsearch.seeds import derive_seed
 from dashsearch.space.space import Space
 
 NONE = -1
-# Pairs of cells whose distance is taken: all of 10,000 proposals, a sample of longer runs.
+# Cells times proposals whose distances are taken: all of 7,700 proposals, a sample of longer runs.
 PAIRS = 60_000_000
 CHUNK = 1_000_000
 # Levels of the factors that share one table of distances.

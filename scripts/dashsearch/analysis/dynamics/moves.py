@@ -38,7 +38,7 @@ class MoveShare:
     share
         Of all proposals with a reference.
     interval
-        Over seeds or rounds, or None below five rounds.
+        Over seeds or rounds, exact where all make it or none; or None below five rounds.
     uniform
         The share of a uniform policy, in closed form.
     """

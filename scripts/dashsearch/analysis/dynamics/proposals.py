@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import binomtest, norm
-from scipy.stats import t as student
+from scipy.stats import binomtest
 
+from dashsearch.analysis.inference.seed_intervals import expanded_tail
 from dashsearch.analysis.results import Interval
 from dashsearch.analysis.settings import CONFIDENCE, SEEDS_FOR_BOOTSTRAP
 
@@ -127,7 +127,7 @@ def mean_intervals(
     rng = np.random.default_rng(seed)
     means = _resampled_means(clusters, runs, lengths, bootstraps, rng)
     blocks = sum(run.size / length for run, length in zip(runs, lengths, strict=True))
-    tail = _expanded_tail(blocks)
+    tail = expanded_tail(blocks)
     lows, highs = np.quantile(means, [tail, 1 - tail], axis=0).tolist()
     flat = np.ptp(values, axis=0) == 0
     return [
@@ -160,12 +160,6 @@ def share_intervals(
             float(exact.low), float(exact.high), f"95 % exact over {n} rounds"
         )
     return intervals
-
-
-def _expanded_tail(draws: float) -> float:
-    """Return the tail whose percentiles are as wide as Student's t for this many draws."""
-    quantile = float(student.ppf((1 - CONFIDENCE) / 2, draws - 1))
-    return float(norm.cdf(math.sqrt(draws / (draws - 1)) * quantile))
 
 
 def _clusters(

@@ -149,3 +149,22 @@ def _patnaik(f: float, df_between: int, df_within: int, noncentrality: float) ->
     scale = 1 + noncentrality / df_between
     freedom = (df_between + noncentrality) ** 2 / (df_between + 2 * noncentrality)
     return float(stats.f.cdf(f / scale, freedom, df_within))
+
+
+def difference_limits(
+    first: tuple[float, Interval], second: tuple[float, Interval]
+) -> tuple[float, float]:
+    """Limits of a difference of two independent estimates from the interval of each (MOVER).
+
+    An estimate outside its interval, as a negative ω² is, has no distance to the end it passed.
+
+    References
+    ----------
+    Zou & Donner (2008), Stat. Med. 27(10).
+    """
+    difference = first[0] - second[0]
+    below, above = (
+        math.hypot(max(one - own.low, 0.0), max(its.high - other, 0.0))
+        for (one, own), (other, its) in ((first, second), (second, first))
+    )
+    return difference - below, difference + above

@@ -25,10 +25,15 @@ def expanded_interval(values: NDArray[np.float64], seeds: int) -> Interval:
     ----------
     Hesterberg (2015), Am. Stat. 69(4), sec. 5.
     """
-    quantile = float(stats.t.ppf((1 + CONFIDENCE) / 2, seeds - 1))
-    tail = float(stats.norm.cdf(-np.sqrt(seeds / (seeds - 1)) * quantile))
+    tail = expanded_tail(seeds)
     low, high = (float(limit) for limit in np.quantile(values, [tail, 1 - tail]))
     return Interval(low, high, f"95 % expanded percentiles over {seeds} seeds")
+
+
+def expanded_tail(draws: float) -> float:
+    """Return the tail whose percentiles are as wide as Student's t for this many draws."""
+    quantile = float(stats.t.ppf((1 + CONFIDENCE) / 2, draws - 1))
+    return float(stats.norm.cdf(-np.sqrt(draws / (draws - 1)) * quantile))
 
 
 def interval_of_mean(values: NDArray[np.float64], bootstraps: int, seed: int) -> Interval | None:

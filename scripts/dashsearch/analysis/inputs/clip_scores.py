@@ -102,23 +102,6 @@ def clip_scores_of(frame: pd.DataFrame, source: str) -> ClipScores:
     )
 
 
-def draw_clips(clips: ClipScores, draws: int, seed: int) -> NDArray[np.int64]:
-    """Draw how often each window counts in each replicate, (draws, N).
-
-    Clips are drawn with replacement, as many of each label as there are, and bring all their
-    windows. All experiments are to share the draws: that is what pairs them.
-    """
-    names, first, place = np.unique(clips.clip_id, return_index=True, return_inverse=True)
-    label = clips.label[first]
-    rng = np.random.default_rng(seed)
-    counts = np.zeros((draws, len(names)), dtype=np.int64)
-    for each in np.unique(label):
-        members = np.flatnonzero(label == each)
-        even = np.full(len(members), 1 / len(members))
-        counts[:, members] = rng.multinomial(len(members), even, size=draws)
-    return np.asarray(counts[:, place])
-
-
 def mean_average_precisions(
     clips: ClipScores, experiments: Sequence[str], counts: NDArray[np.int64]
 ) -> NDArray[np.float64]:
@@ -132,7 +115,7 @@ def mean_average_precisions(
     experiments
         Which of them, by identity.
     counts
-        (draws, N), from `draw_clips`; ones give the score itself.
+        (draws, N), from `ranking.draw_clips`; ones give the score itself.
 
     Returns
     -------

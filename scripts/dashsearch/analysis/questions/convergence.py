@@ -111,8 +111,7 @@ def _changes(
     regimes = [name for name in REGIME_COLUMNS if name in ledger.columns]
     found: list[dict[str, Any]] = []
     for (arm, seed), run in ledger.groupby(["arm", "arm_seed"], sort=False):
-        runnable = run[run["status"] != "invalid"]
-        estimate, reason = _attempt(change_points, runnable, space, settings, regimes=regimes)
+        estimate, reason = _attempt(change_points, run, space, settings, regimes=regimes)
         found.append(
             {
                 "arm": str(arm),

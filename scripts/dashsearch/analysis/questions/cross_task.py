@@ -7,7 +7,7 @@ import pandas as pd
 
 from dashsearch.analysis.findings import Findings
 from dashsearch.analysis.inputs.usable import usable_ledger
-from dashsearch.analysis.results import Interval, interval_columns, plain
+from dashsearch.analysis.results import limits, plain
 from dashsearch.analysis.settings import AnalysisSettings
 from dashsearch.analysis.tasks.cross_task import CrossTask, compare_tasks
 from dashsearch.space.space import Space
@@ -53,14 +53,14 @@ def _task_rows(found: CrossTask) -> list[dict[str, Any]]:
             if share.estimate is not None:
                 one = share.estimate
                 row = _row("omega_squared", task.task, share.factors, one.omega_squared, 0.0)
-                rows.append(row | {"n": one.n, "groups": one.groups} | _limits(one.interval))
+                rows.append(row | {"n": one.n, "groups": one.groups} | limits(one.interval))
         for each in task.winners:
             if each.winner is not None:
                 best = each.winner
                 names = {"label": " × ".join(best.label), "n": best.n, "groups": best.groups}
                 mean, lead = (
-                    _row(name, task.task, each.factors, value, None) | names | _limits(limits)
-                    for name, value, limits in (
+                    _row(name, task.task, each.factors, value, None) | names | limits(interval)
+                    for name, value, interval in (
                         ("winner_mean", best.mean, best.interval),
                         ("winner_lead", best.lead, best.lead_interval),
                     )
@@ -79,7 +79,7 @@ def _pair_rows(found: CrossTask) -> list[dict[str, Any]]:
         other = {"other_task": pair.second}
         for each in pair.differences:
             row = _row("omega_squared_difference", pair.first, each.factors, each.difference, 0.0)
-            rows.append(row | other | {"n": sum(each.n)} | _limits(each.interval))
+            rows.append(row | other | {"n": sum(each.n)} | limits(each.interval))
         for ranks in pair.agreements:
             size = {"n": sum(ranks.n), "groups": ranks.groups}
             test = {"p": ranks.p, "p_holm": ranks.p_holm, "test": ranks.test}
@@ -91,7 +91,7 @@ def _pair_rows(found: CrossTask) -> list[dict[str, Any]]:
                     )
                     rows += [
                         raw | other | size | (test if name == "spearman" else {}),
-                        true | other | size | _limits(measure.interval),
+                        true | other | size | limits(measure.interval),
                     ]
     return rows
 
@@ -110,7 +110,3 @@ def _row(
         "value": value,
         "chance_level": chance_level,
     }
-
-
-def _limits(interval: Interval | None) -> dict[str, Any]:
-    return dict(zip(("low", "high", "interval"), interval_columns(interval), strict=True))

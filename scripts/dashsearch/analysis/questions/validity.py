@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 
 from dashsearch.analysis.findings import Findings
-from dashsearch.analysis.results import Interval, TooFewScores, interval_columns, plain
+from dashsearch.analysis.results import Interval, TooFewScores, limits, plain
 from dashsearch.analysis.settings import AnalysisSettings
 from dashsearch.analysis.validity.rank_agreement import FactorSplit, Scope, scopes, validity
 from dashsearch.analysis.validity.reliability import noise_ceiling
@@ -123,7 +123,7 @@ def representativeness_table(
                 "count": level.count,
                 "n": level.of,
                 "value": level.share,
-                **_limits(level.interval),
+                **limits(level.interval),
                 "chance_level": level.chance_level,
                 "p": test.p,
                 "p_holm": test.p_holm,
@@ -137,7 +137,7 @@ def representativeness_table(
             "arm": f"{sample.designed} against {sample.uniform}",
             "n": sample.n_designed + sample.n_uniform,
             "value": sample.probability,
-            **_limits(sample.interval),
+            **limits(sample.interval),
             "chance_level": 0.5,
             "p": sample.p,
             "p_holm": sample.p_holm,
@@ -157,10 +157,6 @@ def _estimate(
         "estimator": estimator,
         "n": n,
         "value": value,
-        **_limits(interval),
+        **limits(interval),
         "chance_level": 0.0,
     }
-
-
-def _limits(interval: Interval | None) -> dict[str, Any]:
-    return dict(zip(("low", "high", "interval"), interval_columns(interval), strict=True))

@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dashsearch.analysis.inference.family import holm
+from dashsearch.analysis.inference.intervals import difference_limits
 from dashsearch.analysis.inference.label_permutation import label_permutation
 from dashsearch.analysis.results import Interval, TooFewScores
 from dashsearch.analysis.settings import AnalysisSettings
@@ -273,27 +274,16 @@ def _winner(
 
 
 def _difference(first: TaskShare, second: TaskShare) -> ShareDifference:
-    """Difference of two shares with the interval that both intervals give (MOVER).
-
-    References
-    ----------
-    Zou & Donner (2008), Stat. Med. 27(10).
-    """
+    """Difference of two shares with the interval that both intervals give."""
     one, other = first.estimate, second.estimate
     if one is None or other is None:
         reason = first.reason or second.reason
         return ShareDifference(first.factors, (0, 0), None, None, reason)
     difference = one.omega_squared - other.omega_squared
-    # An estimate below 0 lies outside its interval, and has no distance to its lower end.
-    below, above = (
-        np.hypot(
-            max(a.omega_squared - a.interval.low, 0.0), max(b.interval.high - b.omega_squared, 0.0)
-        )
-        for a, b in ((one, other), (other, one))
+    low, high = difference_limits(
+        (one.omega_squared, one.interval), (other.omega_squared, other.interval)
     )
-    interval = Interval(
-        difference - float(below), difference + float(above), "95 % of two noncentral F (MOVER)"
-    )
+    interval = Interval(low, high, "95 % of two noncentral F (MOVER)")
     return ShareDifference(first.factors, (one.n, other.n), difference, interval, "")
 
 

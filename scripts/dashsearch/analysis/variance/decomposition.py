@@ -13,8 +13,9 @@ from dashsearch.analysis.inference.intervals import difference_interval, log10_f
 from dashsearch.analysis.inference.one_way_tests import ROUNDING
 from dashsearch.analysis.results import Interval, TooFewScores
 from dashsearch.analysis.settings import AnalysisSettings, Sampling
+from dashsearch.analysis.variance.contrasts import Term
 from dashsearch.analysis.variance.effects import Effect, effect_of_sums
-from dashsearch.analysis.variance.nested_models import NestedModels, Term, Terms, choose_terms
+from dashsearch.analysis.variance.nested_models import NestedModels, Terms, choose_terms
 from dashsearch.analysis.variance.noise import NoiseShare, noise_share, replicated_cells
 from dashsearch.analysis.variance.shares import distinct_cells
 from dashsearch.seeds import derive_seed

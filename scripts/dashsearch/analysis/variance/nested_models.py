@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dashsearch.analysis.inference.one_way_tests import CHUNK
+from dashsearch.analysis.variance.contrasts import Term, contrasts
 from dashsearch.space.space import Space
 
 RANK = 1e-10
 ROUNDING = 1e-12
-Term = tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -264,14 +264,6 @@ class NestedModels:
 
 
 def _contrasts(codes: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Columns of the levels that occur, one fewer than these: mean 0, variance 1, uncorrelated.
-
-    Helmert's contrasts: each level against the mean of those before it.
-    """
+    """Contrasts of the levels that occur, one row an experiment."""
     levels, inverse = np.unique(codes, return_inverse=True)
-    columns = np.zeros((levels.size, levels.size - 1))
-    for place in range(levels.size - 1):
-        columns[: place + 1, place] = -1
-        columns[place + 1, place] = place + 1
-    columns /= np.sqrt((columns**2).mean(axis=0))
-    return np.asarray(columns[inverse])
+    return contrasts(levels.size)[inverse]

@@ -84,7 +84,7 @@ class Conversation:
         quota = min(experiments, self.settings.sweep_cap)
         now = Round(round_, quota, self.caller.allowance.left())
         context = self.prompts.round(now, history, np.random.default_rng(self.seed))
-        known = _known(history, pending)
+        known = _known(history, pending, told=self.settings.history)
         least, most = (min(each, quota) for each in (self.settings.least, self.settings.most))
         judged = self._turn("base", (context,), (least, most), history, known)
         bad = [each for each in judged if each.problem]
@@ -208,12 +208,19 @@ class Conversation:
             )
 
 
-def _known(history: Sequence[Result], pending: Collection[int]) -> dict[int, str]:
-    """Say, for every cell that is run or queued, why it must not be asked for again."""
+def _known(history: Sequence[Result], pending: Collection[int], *, told: bool) -> dict[int, str]:
+    """Say, for every cell that is run or queued, why it must not be asked for again.
+
+    Parameters
+    ----------
+    told
+        With what came of it; an agent without history may not learn that either.
+    """
     known = dict.fromkeys(pending, "duplicate of an experiment that is queued in this round")
     for number, result in reversed(list(enumerate(history, start=1))):
         if result.status != "invalid":
-            known[result.cell] = f"duplicate of #{number}, {outcome_of(result)}"
+            outcome = f", {outcome_of(result)}" if told else ""
+            known[result.cell] = f"duplicate of #{number}{outcome}"
     return known
 
 

@@ -50,11 +50,20 @@ def load_prices(path: str | Path) -> Mapping[tuple[str, str], Price]:
     Raises
     ------
     InputError
-        If an entry lacks a field, has another one, or has no date or source.
+        If there is no such file, it holds no list of prices, or an entry lacks a field, has another
+        one, or has no date or source.
     """
-    document = yaml.safe_load(Path(path).read_text())
+    try:
+        entries = yaml.safe_load(Path(path).read_text())["prices"]
+        if not all(isinstance(entry, dict) for entry in entries):
+            raise TypeError("an entry is no mapping")
+    except (OSError, yaml.YAMLError, TypeError, KeyError) as error:
+        raise InputError(
+            f"{path} holds no list of prices under the key prices ({type(error).__name__}: "
+            f"{' '.join(str(error).split())}); correct agents.prices, or the file."
+        ) from None
     prices = {}
-    for place, entry in enumerate(document["prices"]):
+    for place, entry in enumerate(entries):
         prices[entry.get("provider"), entry.get("model")] = _price(entry, f"{path}: {place + 1}")
     return prices
 

@@ -93,7 +93,7 @@ class PromptBuilder:
 
 
 def as_data(text: str, chars: int = MESSAGE_CHARS) -> str:
-    """Write a text as one JSON string of at most `chars` characters of ASCII, without < and >."""
+    """Write the first `chars` characters of a text as one JSON string of ASCII, without < and >."""
     flat = " ".join(str(text).split())
     cut = flat if len(flat) <= chars else flat[: chars - 3] + "..."
     written = canonical_json(cut)

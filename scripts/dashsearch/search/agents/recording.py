@@ -147,3 +147,8 @@ class Recorder:
 
 def _interrupted() -> dict[str, Any]:
     return {"outcome": "interrupted", "status": 0, "latency_s": 0.0, "waited_s": 0.0}
+
+
+def round_folder(config: Mapping[str, Any], task: str, arm: str, seed: int, round_: int) -> Path:
+    """Return the folder of a round's recordings."""
+    return Path(config["agents"]["recordings"], task, arm, f"seed{seed}", f"round{round_}")

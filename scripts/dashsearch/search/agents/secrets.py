@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from dashsearch.errors import InputError
-from dashsearch.search.agents.recording import FINISHED
+from dashsearch.search.agents.recording import FINISHED, round_folder
 
 KEY_VARIABLES = {
     "anthropic": ("ANTHROPIC_API_KEY",),
@@ -30,11 +30,6 @@ def read_key(provider: str) -> str:
             "with _FILE to a file that holds it."
         )
     return key
-
-
-def round_folder(config: Mapping[str, Any], task: str, arm: str, seed: int, round_: int) -> Path:
-    """Return the folder of a round's recordings."""
-    return Path(config["agents"]["recordings"], task, arm, f"seed{seed}", f"round{round_}")
 
 
 def check_keys(config: Mapping[str, Any]) -> None:

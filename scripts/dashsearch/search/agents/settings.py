@@ -9,6 +9,8 @@ from dashsearch.strict import StrictModel
 
 # The language model that a package carries: it needs neither key nor network.
 EMBEDDED_MODEL = "smollm2"
+# Providers whose models cost money.
+HOSTED = ("anthropic", "google")
 
 Count = Annotated[int, Field(ge=1)]
 AgentName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]

@@ -105,6 +105,15 @@ def test_an_analysis_that_is_not_there_is_named(tmp_path):
         TaskAnalysis.read("town", Path(tmp_path))
 
 
+def test_two_backbones_that_always_score_the_same_have_no_winner(tasks):
+    score = tasks[0].variance["score"]
+    means = tasks[0].pair_means.copy()
+    means[f"mean_{score}"], means[f"sd_{score}"] = 1.0, 0.0
+    saturated = TaskAnalysis("saturated", tasks[0].variance, tasks[0].convergence, means)
+    (answer,) = restate([tasks[0], saturated], [])[1].answers
+    assert answer.answer == "open"
+
+
 def test_a_sample_without_means_has_no_winner(tasks):
     empty = TaskAnalysis(
         "empty", tasks[0].variance, tasks[0].convergence, pd.DataFrame(columns=["arm", "n"])

@@ -100,7 +100,7 @@ def late_mean(published: Published, claim: Claim, *, table: str, column: str) ->
 
 
 def peak(published: Published, claim: Claim, *, table: str, column: str) -> Outcome:
-    """Take the first value after the second agent starts, and what identical agents would give."""
+    """Take the largest value of all windows, and what identical agents would give."""
     rows = published.table(table)
     started = rows[rows[column] > 0]
     if started.empty:

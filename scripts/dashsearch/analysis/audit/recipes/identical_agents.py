@@ -29,7 +29,8 @@ def spike_null(published: Published, table: str, sizes: Sequence[int]) -> dict[s
     Returns
     -------
     dict
-        `n` (sizes of the second agent), and `low`, `median`, `high`: the middle 95 %.
+        `n` (sizes of the second agent), `low`, `median`, `high` (the middle 95 %), and `first`: the
+        size of the first.
     """
     rows = published.table(table)
     first = rows[rows["jsd"] > 0].iloc[0]

@@ -11,7 +11,7 @@ from dashsearch.analysis.audit.claims import Claim
 from dashsearch.analysis.audit.outcome import Check, Outcome
 from dashsearch.analysis.audit.published import Design, Published
 from dashsearch.analysis.audit.wording import count, number, probability, span
-from dashsearch.analysis.inference.intervals import share_interval
+from dashsearch.analysis.inference.intervals import difference_limits, share_interval
 from dashsearch.analysis.results import Interval
 from dashsearch.analysis.variance.group_table import GroupTable, one_way_of_groups, read_group_table
 from dashsearch.errors import InputError
@@ -200,17 +200,11 @@ def complement(published: Published, claim: Claim, *, of: str, table: str) -> Ou
 
 
 def equal_design(published: Published, claim: Claim, *, first: str, second: str) -> Outcome:
-    """Compare two shares that were measured alike: difference of ω² with its interval.
-
-    The limits combine those of the two shares (Zou & Donner 2008, Stat. Med. 27, "MOVER").
-    """
+    """Compare two shares that were measured alike: difference of ω² with its interval."""
     one, two = (shares_of(published.design(name)) for name in (first, second))
     difference = one.omega_squared - two.omega_squared
-    low = difference - math.hypot(
-        one.omega_squared - one.interval.low, two.interval.high - two.omega_squared
-    )
-    high = difference + math.hypot(
-        one.interval.high - one.omega_squared, two.omega_squared - two.interval.low
+    low, high = difference_limits(
+        (one.omega_squared, one.interval), (two.omega_squared, two.interval)
     )
     return Outcome(
         value=difference,
@@ -241,7 +235,7 @@ class Shares:
     def __init__(self, name: str, f: float, groups: int, n: int) -> None:
         between, within = groups - 1, n - groups
         self.name, self.f, self.groups, self.n = name, f, groups, n
-        self.eta_squared = f * between / (f * between + within)
+        self.eta_squared = _share_of_f(f, groups, n)
         self.omega_squared = (f - 1) * between / ((f - 1) * between + n)
         self.chance_level = between / (n - 1)
         self.interval = share_interval(f, between, within)
@@ -265,8 +259,7 @@ def shares_of(design: Design) -> Shares:
     if f is None:
         if design.eta_squared is None:
             raise InputError(f"designs.csv: design {design.key} has neither f nor eta_squared.")
-        odds = design.eta_squared / (1 - design.eta_squared)
-        f = odds * (design.n - design.groups) / (design.groups - 1)
+        f = _f_of_share(design.eta_squared, design.groups, design.n)
     return Shares(design.name, f, design.groups, design.n)
 
 
