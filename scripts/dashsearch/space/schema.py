@@ -1,10 +1,8 @@
-"""The closed JSON schema of what may be proposed in a space."""
+"""The closed JSON schema of a cell."""
 
 from typing import Any
 
 from dashsearch.space.space import Space
-
-DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def cell_schema(space: Space) -> dict[str, Any]:
@@ -19,33 +17,6 @@ def cell_schema(space: Space) -> dict[str, Any]:
             for factor in space.factors
         },
         "required": list(space.names),
-        "additionalProperties": False,
-    }
-
-
-def proposals_schema(space: Space, least: int, most: int) -> dict[str, Any]:
-    """Return the schema of a list of `least` to `most` proposed cells.
-
-    Raises
-    ------
-    ValueError
-        If `least` is negative or exceeds `most`.
-    """
-    if not 0 <= least <= most:
-        raise ValueError(f"{least} to {most} proposals are no range; give 0 <= least <= most.")
-    return {
-        "$schema": DRAFT,
-        "title": f"Proposals in the space {space.name}",
-        "type": "object",
-        "properties": {
-            "proposals": {
-                "type": "array",
-                "minItems": least,
-                "maxItems": most,
-                "items": cell_schema(space),
-            }
-        },
-        "required": ["proposals"],
         "additionalProperties": False,
     }
 

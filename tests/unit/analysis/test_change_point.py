@@ -60,6 +60,16 @@ def test_columns_of_commits_and_dates_declare_regimes():
         change_points(rows, SPACE, SETTINGS, regimes=("data_sha",))
 
 
+def test_proposals_that_could_not_run_count_where_a_change_is():
+    noise = np.random.default_rng(3).normal(scale=0.02, size=300)
+    rows = run(noise, 0.06, 100, code_sha=["a"] * 100 + ["b"] * 200)
+    invalid = rows.head(7).assign(cell=-1, val_map=np.nan)
+    first = change_points(rows, SPACE, SETTINGS, regimes=("code_sha",))
+    later = change_points(pd.concat([invalid, rows]), SPACE, SETTINGS, regimes=("code_sha",))
+    assert [change.n for change in later.declared] == [107]
+    assert later.found[0].n == first.found[0].n + 7
+
+
 def test_a_declared_change_at_the_edge_says_why_it_has_no_p():
     rows = run(np.random.default_rng(4).normal(size=100) / 50)
     edge = change_points(rows, SPACE, SETTINGS, positions=(1,)).declared[0]

@@ -17,7 +17,6 @@ from dashsearch.errors import InputError
 from dashsearch.features.descriptors import FRAME_DESCRIPTORS, MOTION_DESCRIPTORS, flow
 from dashsearch.features.extract import extract_features
 from dashsearch.features.networks import efficientnet
-from dashsearch.features.networks.device import load_features
 from dashsearch.features.registry import Backbone, load_registry, with_own_backbones
 from dashsearch.features.store import FeaturesWriter, collect_features, fuse_features, read_features
 from dashsearch.files import canonical_json
@@ -326,15 +325,13 @@ def test_a_wrong_fusion_is_refused(tmp_path, sentence):
     assert sentence in str(raised.value)
 
 
-def test_features_are_put_on_a_device_in_one_call(windows, clips, tmp_path):
-    features = extract(windows, "color", tmp_path)
-    resident = load_features(tmp_path / "color.h5", index_of(clips))
-    assert resident.values.dtype == torch.float16
-    assert np.array_equal(resident.values.numpy(), features.values)
-    assert resident.mask.tolist() == [*MASK.tolist(), *MASK.tolist()]
-    assert resident.label.tolist() == [1, 1, 0, 0]
+def test_features_of_other_windows_than_the_tasks_are_refused(windows, clips, tmp_path):
+    extract(windows, "color", tmp_path)
+    features = read_features(tmp_path / "color.h5", index_of(clips))
+    assert features.mask.tolist() == [*MASK.tolist(), *MASK.tolist()]
+    assert features.label.tolist() == [1, 1, 0, 0]
     with pytest.raises(InputError, match="holds other windows"):
-        load_features(tmp_path / "color.h5", index_of(clips[:1]))
+        read_features(tmp_path / "color.h5", index_of(clips[:1]))
 
 
 def test_features_that_were_changed_are_refused(windows, tmp_path):

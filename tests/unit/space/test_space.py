@@ -15,7 +15,7 @@ from dashsearch.errors import InputError
 from dashsearch.features.registry import load_registry
 from dashsearch.space.files import dump_space, load_space, space_of
 from dashsearch.space.sampling import draw_cells
-from dashsearch.space.schema import cell_schema, proposals_schema
+from dashsearch.space.schema import cell_schema
 from dashsearch.space.space import Factor, Space
 from dashsearch.training.levels import check_space
 
@@ -218,16 +218,3 @@ def test_every_cell_fits_the_schema_and_nothing_else_does(cell):
     assert not validator.is_valid({**proposed, "extra": 1})
     assert not validator.is_valid({**proposed, "rate": 0.3})
     assert not validator.is_valid({name: proposed[name] for name in ("kind", "rate")})
-
-
-def test_the_schema_of_proposals_is_closed_and_counts():
-    schema = proposals_schema(MIXED, 1, 2)
-    Draft202012Validator.check_schema(schema)
-    validator = Draft202012Validator(schema)
-    cells = [MIXED.cell(cell) for cell in range(3)]
-    assert validator.is_valid({"proposals": cells[:2]})
-    assert not validator.is_valid({"proposals": cells})
-    assert not validator.is_valid({"proposals": []})
-    assert not validator.is_valid({"proposals": cells[:1], "comment": ""})
-    with pytest.raises(ValueError, match="no range"):
-        proposals_schema(MIXED, 2, 1)

@@ -25,7 +25,6 @@ from dashsearch.errors import InputError
 from dashsearch.seeds import derive_seed
 from dashsearch.space.space import Space
 
-By = Literal["architecture", "cell"]
 FALSE_ALARMS = 0.05
 FEWEST_BLOCKS = 10
 # Enough for the 95th percentile; each costs a segmentation.
@@ -117,7 +116,7 @@ class ChangePoints:
 
     arm: str
     arm_seed: int
-    by: By
+    by: Literal["architecture"]
     n: int
     dropped: int
     block: int
@@ -134,12 +133,12 @@ def change_points(
     space: Space,
     settings: AnalysisSettings,
     *,
-    by: By = "architecture",
     positions: Sequence[int] = (),
     regimes: Sequence[str] = (),
-    block: int | None = None,
 ) -> ChangePoints:
     """Look for changes of level in one run, and measure those at declared positions.
+
+    Scores are taken less the mean of their architecture.
 
     Never on the best-so-far, which has a change at every improvement.
 
@@ -147,15 +146,10 @@ def change_points(
     ----------
     run
         Experiments of one arm name and seed, in proposal order.
-    by
-        Take out the mean of the experiment's architecture, or of its whole cell (for runs that
-        repeat cells).
     positions
         Declared numbers of experiments before a change, fixed before looking at scores.
     regimes
         Columns whose values change where the system did (a commit, a version, a date).
-    block
-        Length of the permuted blocks; by the autocorrelation of residuals if not given.
 
     Raises
     ------
@@ -164,20 +158,20 @@ def change_points(
     InputError
         If a declared position is not within the run, or a column is missing.
     """
-    residuals = score_residuals(run, space, settings, by)
+    residuals = score_residuals(run, space, settings)
     declared = declared_positions(run, positions, regimes)
     name = (str(run["arm"].iloc[0]), int(run["arm_seed"].iloc[0]))
     where = f"arm {name[0]}, seed {name[1]}"
     if residuals.values.size < FEWEST_BLOCKS * SHORTEST_BLOCK or np.ptp(residuals.values) <= 0:
         raise TooFewScores(
-            f"{where} has {residuals.values.size} residuals of {settings.selection} by {by}, "
+            f"{where} has {residuals.values.size} residuals of {settings.selection}, "
             f"{residuals.dropped} scores being alone in theirs; a change point needs "
             f"{FEWEST_BLOCKS * SHORTEST_BLOCK} that differ, so run more experiments or group more "
             "coarsely."
         )
     ranks = stats.zscore(stats.rankdata(residuals.values))
     correlation = float(np.mean(ranks[1:] * ranks[:-1]))
-    length = block or block_length(residuals.values.size, correlation)
+    length = block_length(residuals.values.size, correlation)
     rng = np.random.default_rng(derive_seed(settings.seed, "change point", *name))
     series = block_means(ranks, length)
     if series.size < FEWEST_BLOCKS:
@@ -194,7 +188,7 @@ def change_points(
     return ChangePoints(
         arm=name[0],
         arm_seed=name[1],
-        by=by,
+        by="architecture",
         n=residuals.values.size,
         dropped=residuals.dropped,
         block=length,
@@ -207,17 +201,13 @@ def change_points(
     )
 
 
-def score_residuals(
-    run: pd.DataFrame, space: Space, settings: AnalysisSettings, by: By
-) -> Residuals:
-    """Take the mean of its group out of every score of one run."""
+def score_residuals(run: pd.DataFrame, space: Space, settings: AnalysisSettings) -> Residuals:
+    """Take the mean of its architecture out of every score of one run."""
     scores = run[settings.selection].to_numpy(dtype=np.float64)
     places = np.flatnonzero(np.isfinite(scores))
     cells = run["cell"].to_numpy(dtype=np.int64)[places]
-    groups = cells
-    if by == "architecture":
-        names = [factor.name for factor in space.group("architecture")]
-        groups = group_codes(cells, space, names).astype(np.int64)
+    names = [factor.name for factor in space.group("architecture")]
+    groups = group_codes(cells, space, names).astype(np.int64)
     values = scores[places]
     _, inverse, counts = np.unique(groups, return_inverse=True, return_counts=True)
     means = np.bincount(inverse, weights=values) / counts

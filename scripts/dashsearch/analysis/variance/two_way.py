@@ -189,8 +189,7 @@ def _analyse(cells: _Cells, typ: int, additive: bool, names: tuple[str, str]) ->
     if df_residual < 1 or ss_residual <= ROUNDING * ss_total:
         raise TooFewScores(
             f"{cells.n} scores in {filled} cells of {names[0]} × {names[1]} leave no variance "
-            f"to tell a model of {parameters} parameters from chance; run more experiments"
-            + ("." if additive else ", or fit the additive model.")
+            f"to tell a model of {parameters} parameters from chance; run more experiments."
         )
     effects = []
     for term in everything:
@@ -255,7 +254,7 @@ def _refuse(
     if typ == 3 and not additive and filled < possible:
         raise TooFewScores(
             f"{possible - filled} of {possible} cells of {names[0]} × {names[1]} are empty, so "
-            "type III sums of squares do not exist; take type II or the additive model."
+            "type III sums of squares do not exist; take type II."
         )
     places = (cells.a, cells.b + levels[0])
     graph = coo_array((np.ones(filled), places), shape=(sum(levels), sum(levels)))
@@ -268,7 +267,7 @@ def _refuse(
     if not additive and filled == sum(levels) - 1:
         raise TooFewScores(
             f"{filled} filled cells of {possible} leave no degrees of freedom to the interaction "
-            f"of {names[0]} and {names[1]}; fit the additive model."
+            f"of {names[0]} and {names[1]}; run more experiments."
         )
 
 

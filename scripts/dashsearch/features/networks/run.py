@@ -39,11 +39,6 @@ class Batch:
     clips: tuple[ClipWindows, ...]
     pixels: Tensor
 
-    @property
-    def count(self) -> int:
-        """B, the number of items."""
-        return len(self.pixels)
-
 
 def describe_clips(
     network: Network, clips: Iterable[ClipWindows], *, device: str, batch_size: int | None = None

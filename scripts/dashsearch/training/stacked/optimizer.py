@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-BETAS = (0.9, 0.999)
+BETA1 = 0.9
 EPSILON = 1e-8
 
 
@@ -50,7 +50,7 @@ class StackedAdamW:
             (E,) of this step; 0 leaves an experiment as it is.
         """
         self._steps += 1
-        rate, beta1 = learning_rate[:, None], BETAS[0]
+        rate, beta1 = learning_rate[:, None], BETA1
         correction = 1 - self._beta2.double() ** self._steps
         self._mean.lerp_(gradient, 1 - beta1)
         self._square.mul_(self._beta2)
