@@ -2,8 +2,7 @@
 PYTHON ?= python3
 CORES ?= all
 BIN := .venv/bin
-# Python compiles what it imports; to compile all that lies there takes more than a minute.
-INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
