@@ -164,10 +164,10 @@ def change_points(
     where = f"arm {name[0]}, seed {name[1]}"
     if residuals.values.size < FEWEST_BLOCKS * SHORTEST_BLOCK or np.ptp(residuals.values) <= 0:
         raise TooFewScores(
-            f"{where} has {residuals.values.size} residuals of {settings.selection}, "
-            f"{residuals.dropped} scores being alone in theirs; a change point needs "
-            f"{FEWEST_BLOCKS * SHORTEST_BLOCK} that differ, so run more experiments or group more "
-            "coarsely."
+            f"{where} has {residuals.values.size} residuals of {settings.selection} within "
+            f"architectures, {residuals.dropped} scores being alone in theirs; a change "
+            f"point needs {FEWEST_BLOCKS * SHORTEST_BLOCK} that differ, so run more experiments or "
+            "group more coarsely."
         )
     ranks = stats.zscore(stats.rankdata(residuals.values))
     correlation = float(np.mean(ranks[1:] * ranks[:-1]))
