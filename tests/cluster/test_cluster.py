@@ -35,7 +35,8 @@ def test_a_round_pays_queue_time_once(on_cluster):
 
 def test_a_config_for_cuda_asks_for_gpus(tmp_path):
     campaign = Campaign(tmp_path)
-    campaign.write_config({**CONFIG, "training": {**CONFIG["training"], "device": "cuda"}})
+    training = {**CONFIG["training"], "device": "cuda"}
+    campaign.write_config({**CONFIG, "training": training, "transfer": {"top": 1, "seeds": 2}})
     shown = campaign.snakemake("--dry-run").stdout
     for rule in ("train_round", "train_transfer"):
         trained = [part for part in shown.split("\n\n") if f"rule {rule}:" in part]
